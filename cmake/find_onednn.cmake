@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+# strata_find_onednn(): the imported target strata::onednn for oneDNN 2.6 or 3.x, or none; sets STRATA_ONEDNN_VERSION.
+#
+# Header and library are looked for by name first: Debian's dnnl-config.cmake asks for OpenCL, which the engine never uses. STRATA_ONEDNN_ROOT
+# (an install prefix, or the folder of PyPI's onednn-devel) is searched alone when given, so that a wrong path cannot end in another version.
+function(strata_find_onednn)
+  set(alone)
+  if(STRATA_ONEDNN_ROOT)
+    set(alone PATHS "${STRATA_ONEDNN_ROOT}" NO_DEFAULT_PATH)
+  endif()
+  find_path(STRATA_ONEDNN_INCLUDE oneapi/dnnl/dnnl.hpp PATH_SUFFIXES include ${alone})
+  find_library(STRATA_ONEDNN_LIBRARY NAMES dnnl libdnnl.so.3 libdnnl.so.2 PATH_SUFFIXES lib lib64 ${alone})
+  mark_as_advanced(STRATA_ONEDNN_INCLUDE STRATA_ONEDNN_LIBRARY)
+
+  add_library(strata_onednn INTERFACE)
+  if(STRATA_ONEDNN_INCLUDE AND STRATA_ONEDNN_LIBRARY)
+    target_include_directories(strata_onednn SYSTEM INTERFACE "${STRATA_ONEDNN_INCLUDE}")
+    target_link_libraries(strata_onednn INTERFACE "${STRATA_ONEDNN_LIBRARY}")
+    file(GLOB version_header "${STRATA_ONEDNN_INCLUDE}/oneapi/dnnl/dnnl_version.h")
+    file(STRINGS "${version_header}" numbers REGEX "define DNNL_VERSION_(MAJOR|MINOR|PATCH) +[0-9]+")
+    string(REGEX MATCHALL "[0-9]+" numbers "${numbers}")
+    string(REPLACE ";" "." version "${numbers}")
+  else()
+    find_package(dnnl CONFIG QUIET)
+    if(NOT dnnl_FOUND)
+      if(STRATA_ONEDNN_ROOT)
+        message(FATAL_ERROR "[onednn] no oneapi/dnnl/dnnl.hpp and libdnnl under STRATA_ONEDNN_ROOT=${STRATA_ONEDNN_ROOT}")
+      endif()
+      return()
+    endif()
+    target_link_libraries(strata_onednn INTERFACE DNNL::dnnl)
+    set(version "${dnnl_VERSION}")
+  endif()
+  add_library(strata::onednn ALIAS strata_onednn)
+  set(STRATA_ONEDNN_VERSION "${version}" PARENT_SCOPE)
+endfunction()
