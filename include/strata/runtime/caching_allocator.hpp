@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Keeps freed blocks and hands them out again, with statistics: a training step asks for the same sizes over and over, and asking the system
+// costs page faults (or, on a device, a synchronisation). Blocks are rounded up to size classes of at most 12.5 % waste. Not for tiny long-lived
+// objects. Stream-ordered use is the caller's: one allocator a stream, or frees ordered by the backend. Thread-safe.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "strata/runtime/backend.hpp"
+
+namespace strata {
+
+class CachingAllocator {
+ public:
+  using Take = std::function<void*(std::size_t bytes)>;  // nullptr when the system has no more
+  using Give = std::function<void(void* data, std::size_t bytes)>;
+
+  CachingAllocator(Take take, Give give, bool cache);
+  ~CachingAllocator();
+  CachingAllocator(const CachingAllocator&) = delete;
+  CachingAllocator& operator=(const CachingAllocator&) = delete;
+
+  void* allocate(std::size_t bytes);  // environment error when even an emptied cache leaves too little
+  void free(void* data, std::size_t bytes) noexcept;
+  void trim();  // give all cached blocks back
+  MemoryReport report() const;
+  void reset_peak();
+
+  static std::size_t size_class(std::size_t bytes);
+
+ private:
+  void* reuse_or_take(std::size_t rounded);
+  void release_cached();
+
+  Take take_;
+  Give give_;
+  bool cache_;
+  mutable std::mutex mutex_;
+  std::map<std::size_t, std::vector<void*>> cached_;
+  MemoryReport report_;
+};
+
+}  // namespace strata

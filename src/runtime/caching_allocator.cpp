@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "strata/runtime/caching_allocator.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "strata/base/error.hpp"
+
+namespace strata {
+
+CachingAllocator::CachingAllocator(Take take, Give give, bool cache) : take_(std::move(take)), give_(std::move(give)), cache_(cache) {}
+
+CachingAllocator::~CachingAllocator() { release_cached(); }
+
+std::size_t CachingAllocator::size_class(std::size_t bytes) {
+  if (bytes <= 256) return 256;
+  const std::size_t step = std::bit_floor(bytes - 1) / 8;  // eight classes between two powers of two
+  return (bytes + step - 1) / step * step;
+}
+
+void* CachingAllocator::reuse_or_take(std::size_t rounded) {
+  const auto row = cached_.find(rounded);
+  if (row != cached_.end() && !row->second.empty()) {
+    void* block = row->second.back();
+    row->second.pop_back();
+    ++report_.reused;
+    return block;
+  }
+  void* block = take_(rounded);
+  if (block == nullptr) {
+    release_cached();
+    block = take_(rounded);
+  }
+  if (block != nullptr) report_.reserved += static_cast<std::int64_t>(rounded);
+  return block;
+}
+
+void* CachingAllocator::allocate(std::size_t bytes) {
+  const std::size_t rounded = size_class(bytes);
+  const std::scoped_lock lock(mutex_);
+  void* block = reuse_or_take(rounded);
+  STRATA_CHECK(block != nullptr, environment, "memory", fmt::format("no memory for {} bytes; {} bytes are in use, peak {}", bytes, report_.in_use, report_.peak),
+               "use a smaller batch, activation checkpointing, or more ranks");
+  ++report_.allocations;
+  report_.in_use += static_cast<std::int64_t>(rounded);
+  report_.peak = std::max(report_.peak, report_.in_use);
+  return block;
+}
+
+void CachingAllocator::free(void* data, std::size_t bytes) noexcept {
+  const std::size_t rounded = size_class(bytes);
+  const std::scoped_lock lock(mutex_);
+  report_.in_use -= static_cast<std::int64_t>(rounded);
+  if (cache_) {
+    cached_[rounded].push_back(data);
+  } else {
+    give_(data, rounded);
+    report_.reserved -= static_cast<std::int64_t>(rounded);
+  }
+}
+
+void CachingAllocator::release_cached() {
+  for (auto& [rounded, blocks] : cached_) {
+    for (void* block : blocks) {
+      give_(block, rounded);
+      report_.reserved -= static_cast<std::int64_t>(rounded);
+    }
+    blocks.clear();
+  }
+}
+
+void CachingAllocator::trim() {
+  const std::scoped_lock lock(mutex_);
+  release_cached();
+}
+
+MemoryReport CachingAllocator::report() const {
+  const std::scoped_lock lock(mutex_);
+  return report_;
+}
+
+void CachingAllocator::reset_peak() {
+  const std::scoped_lock lock(mutex_);
+  report_.peak = report_.in_use;
+}
+
+}  // namespace strata
