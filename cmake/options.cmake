@@ -1,8 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-# strata_options: warnings, language dialect and sanitizers, linked privately by every target of the project.
+# strata_options: warnings, language dialect, debug checks and sanitizers, linked privately by every target of the project.
 
 add_library(strata_options INTERFACE)
 target_compile_features(strata_options INTERFACE cxx_std_20)
+
+# STRATA_DCHECK: promises between Strata's own parts. One setting for the whole build, or headers would differ between files.
+set(debug_checks OFF)
+if(CMAKE_BUILD_TYPE STREQUAL "Debug" OR STRATA_SANITIZER)
+  set(debug_checks ON)
+endif()
+option(STRATA_DEBUG_CHECKS "Compile STRATA_DCHECK in" ${debug_checks})
+if(STRATA_DEBUG_CHECKS)
+  target_compile_definitions(strata_options INTERFACE STRATA_DEBUG_CHECKS=1)
+endif()
 
 set(strata_warnings
     -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wfloat-conversion -Wshadow -Wvla -Wnon-virtual-dtor -Woverloaded-virtual
