@@ -12,7 +12,7 @@ from pathlib import Path
 import timm
 import torch
 
-from golden import optimizers, resample, torch_ops, values
+from golden import optimizers, resample, small_hlip, torch_ops, values
 
 DATA = Path(__file__).resolve().parent.parent / "tests" / "golden" / "data"
 
@@ -26,7 +26,11 @@ def write_resample(folder: Path) -> None:
     values.save(folder / "resample.safetensors", resample.make(), {})
 
 
-FILES = {"torch_ops": write_ops, "resample": write_resample}
+def write_small_hlip(folder: Path) -> None:
+    values.save(folder / "small_hlip_f64.safetensors", small_hlip.make(), small_hlip.describe())
+
+
+FILES = {"torch_ops": write_ops, "resample": write_resample, "small_hlip_f64": write_small_hlip}
 
 
 def main() -> None:
