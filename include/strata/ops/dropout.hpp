@@ -13,6 +13,7 @@ namespace strata::ops {
 // An element stays when its uniform number in [0, 1) is ≥ rate. The gradient is the same op.
 struct Dropout {
   static constexpr std::string_view kName = "dropout";
+  static constexpr bool kCheap = true;
   double rate = 0.1;
   RandomKey key{0, RandomPurpose::dropout};
   std::uint32_t layer = 0;

@@ -9,6 +9,7 @@ namespace strata::ops {
 
 struct Gelu {
   static constexpr std::string_view kName = "gelu";
+  static constexpr bool kCheap = true;
   std::vector<TensorSpec> infer(Specs inputs) const;
   Saved saves(std::uint32_t) const { return {.inputs = 1}; }
   std::vector<Tensor> gradient(const GradientArgs& args) const;

@@ -11,6 +11,7 @@ namespace strata::ops {
 // accumulation type; mean and rstd the accumulation type and no gradient.
 struct LayerNorm {
   static constexpr std::string_view kName = "layer_norm";
+  static constexpr bool kCheap = true;
   double epsilon = 1e-6;
   std::vector<TensorSpec> infer(Specs inputs) const;
   Saved saves(std::uint32_t needs) const;

@@ -8,7 +8,8 @@
 //   std::vector<Tensor> gradient(const ops::GradientArgs&) const;  one tensor an input, undefined where none is wanted
 // Kernels live in backends; `run` checks, allocates, looks the kernel up and calls it. Gradient rules are written with other ops on plain
 // tensors; the tape (strata/autograd) only keeps and walks them. Kernels get dense tensors, unless the op says `static constexpr bool
-// kStridedInputs = true` (its documentation then says which views it takes).
+// kStridedInputs = true` (its documentation then says which views it takes). `static constexpr bool kCheap = true` marks memory-bound
+// ops that selective checkpointing runs again instead of keeping their output.
 #pragma once
 
 #include <concepts>

@@ -18,6 +18,7 @@ struct PatchGeometry {
 // Sizes that do not divide: usage error naming axis and sizes.
 struct PatchUnfold {
   static constexpr std::string_view kName = "patch_unfold";
+  static constexpr bool kCheap = true;
   PatchGeometry geometry;
   double scale = 1;
   double shift = 0;

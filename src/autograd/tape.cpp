@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "strata/autograd/tape.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "autograd/tape_node.hpp"
+#include "strata/base/error.hpp"
+#include "strata/ops/concat.hpp"
+#include "strata/ops/copy.hpp"
+
+namespace strata::autograd {
+
+Tape::Tape(Context& ctx, Mode mode) : ctx_(ctx), mode_(mode) {}
+Tape::~Tape() = default;
+
+Variable Tape::constant(Tensor value) const {
+  Variable variable;
+  variable.value_ = std::move(value);
+  return variable;
+}
+
+Variable Tape::input(Tensor value) {
+  Variable variable = constant(std::move(value));
+  if (mode_.record) {
+    variable.slot_ = std::make_shared<detail::Slot>();
+    variable.slot_->keep = true;
+  }
+  return variable;
+}
+
+void Tape::note_leaf(const std::shared_ptr<Leaf>& leaf) {
+  if (std::ranges::find(touched_, leaf) == touched_.end()) touched_.push_back(leaf);
+}
+
+Variable Tape::leaf(const std::shared_ptr<Leaf>& leaf) {
+  Variable variable;
+  variable.leaf_ = leaf;
+  if (!leaf->trainable()) return variable;
+  if (mode_.record) {
+    auto& slot = leaves_[leaf.get()];
+    if (!slot) {
+      slot = std::make_shared<detail::Slot>();
+      slot->leaf = leaf;
+    }
+    variable.slot_ = slot;
+  } else {
+    note_leaf(leaf);
+  }
+  return variable;
+}
+
+std::vector<Tensor> Tape::values_of(Span inputs) const {
+  std::vector<Tensor> values;
+  values.reserve(inputs.size());
+  for (const auto& input : inputs) values.push_back(input.defined() ? input.value() : Tensor());
+  return values;
+}
+
+std::uint32_t Tape::needs_of(Span inputs) {
+  std::uint32_t needs = 0;
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    if (inputs[i].needs_grad()) needs |= 1u << i;
+  return needs;
+}
+
+void Tape::no_rule(std::string_view name) { fail(ErrorKind::internal, name, "has no gradient rule but an input wants a gradient", "detach the input"); }
+
+Tape::Saved Tape::save(const Variable& variable) const {
+  if (variable.leaf_) return {{}, variable.leaf_, nullptr};
+  if (variable.recompute_) return {{}, nullptr, variable.recompute_};
+  return {variable.value_, nullptr, nullptr};
+}
+
+Tape::Variables Tape::wrap(std::vector<Tensor> outputs) const {
+  Variables variables;
+  variables.reserve(outputs.size());
+  for (auto& output : outputs) variables.push_back(constant(std::move(output)));
+  return variables;
+}
+
+void Tape::push(Node node) { nodes_.push_back(std::move(node)); }
+
+namespace {
+
+std::vector<TensorSpec> specs_of(Tape::Span variables) {
+  std::vector<TensorSpec> specs;
+  for (const auto& variable : variables) {
+    specs.push_back(variable.defined() ? variable.spec() : TensorSpec{});
+    specs.back().defined = variable.defined();
+  }
+  return specs;
+}
+
+}  // namespace
+
+void Tape::record_op(std::string_view name, Span inputs, Variables& outputs, ops::Saved saved, std::uint32_t needs, GradientRule rule) {
+  std::vector<Saved> kept_inputs(inputs.size()), kept_outputs(outputs.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    if ((saved.inputs >> i & 1u) != 0) kept_inputs[i] = save(inputs[i]);
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    if ((saved.outputs >> i & 1u) != 0) kept_outputs[i] = save(outputs[i]);
+
+  auto run = [this, rule = std::move(rule), kept_inputs = std::move(kept_inputs), kept_outputs = std::move(kept_outputs), specs = specs_of(inputs),
+              needs](Inputs grads) {
+    std::vector<Tensor> in, out, dense_grads;
+    for (const auto& kept : kept_inputs) in.push_back(kept.get());
+    for (const auto& kept : kept_outputs) out.push_back(kept.get());
+    for (const auto& grad : grads) dense_grads.push_back(ops::dense(ctx_, grad));
+    return rule(ops::GradientArgs{ctx_, specs, in, out, dense_grads, needs});
+  };
+  Node node{name, {}, {}, {}, std::move(run), false};
+  for (const auto& input : inputs) {
+    node.inputs.push_back(input.slot_);
+    if (input.slot_ && input.leaf_) node.leaves.push_back(input.leaf_);
+  }
+  for (auto& output : outputs) {
+    output.slot_ = std::make_shared<detail::Slot>();
+    node.outputs.push_back(output.slot_);
+  }
+  push(std::move(node));
+}
+
+void Tape::make_recomputable(Span inputs, Variables& outputs, std::function<std::vector<Tensor>(Context&, Inputs)> run) const {
+  if (!mode_.record || mode_.checkpointing != Checkpointing::selective) return;
+  std::vector<Saved> kept;
+  for (const auto& input : inputs) kept.push_back(save(input));
+  auto again = [this, run = std::move(run), kept = std::move(kept)](std::size_t output) {
+    std::vector<Tensor> values;
+    for (const auto& saved : kept) values.push_back(saved.get());
+    return run(ctx_, values).at(output);
+  };
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    outputs[i].recompute_ = std::make_shared<const detail::Recompute>([again, i] { return again(i); });
+}
+
+Tape::Variables Tape::custom(std::string_view name, Span inputs, std::vector<Tensor> outputs, Rule rule, bool always) {
+  Variables variables = wrap(std::move(outputs));
+  if (!mode_.record || (needs_of(inputs) == 0 && !always)) return variables;
+  Node node{name, {}, {}, {}, std::move(rule), always};
+  for (const auto& input : inputs) {
+    node.inputs.push_back(input.slot_);
+    if (input.slot_ && input.leaf_) node.leaves.push_back(input.leaf_);
+  }
+  for (auto& variable : variables) {
+    variable.slot_ = std::make_shared<detail::Slot>();
+    node.outputs.push_back(variable.slot_);
+  }
+  push(std::move(node));
+  return variables;
+}
+
+Variable Tape::reshape(const Variable& x, const Shape& shape) {
+  const Shape before = x.shape();
+  const Variable in[] = {x};
+  return custom("reshape", in, {ops::dense(ctx_, x.value()).reshape(shape)},
+                [this, before](Inputs grads) { return std::vector<Tensor>{ops::dense(ctx_, grads[0]).reshape(before)}; })
+      .front();
+}
+
+Tape::Variables Tape::columns(const Variable& x, const std::vector<std::int64_t>& widths) {
+  const TensorSpec whole = x.spec();
+  const Variable in[] = {x};
+  return custom("columns", in, ops::split_columns(x.value(), widths),
+                [this, widths, whole](Inputs grads) { return std::vector<Tensor>{ops::join_columns(ctx_, grads, widths, whole)}; });
+}
+
+void Tape::mark(std::function<void()> passed) {
+  if (!mode_.record) return;
+  auto rule = [passed = std::move(passed)](Inputs) {
+    passed();
+    return std::vector<Tensor>{};
+  };
+  push(Node{"mark", {}, {}, {}, std::move(rule), true});
+}
+
+Tape::Variables Tape::checkpoint(std::string_view name, Span inputs, const Region& region) {
+  if (!mode_.record || mode_.checkpointing != Checkpointing::full) return region(*this, inputs);
+
+  Mode forward_mode = mode_;
+  forward_mode.record = false;
+  Tape forward(ctx_, forward_mode);
+  Variables results;
+  {
+    Variables detached;
+    for (const auto& input : inputs) detached.push_back(input.leaf_ ? forward.leaf(input.leaf_) : detach(input));
+    results = region(forward, detached);
+  }
+  std::vector<Tensor> outputs;
+  for (const auto& result : results) outputs.push_back(result.value());
+  if (needs_of(inputs) == 0 && forward.touched_.empty()) return wrap(std::move(outputs));
+
+  std::vector<Saved> kept;
+  for (const auto& input : inputs) kept.push_back(save(input));
+  const std::uint32_t needs = needs_of(inputs);
+  auto rule = [this, region, kept, needs](Inputs grads) {
+    Mode again = mode_;
+    again.checkpointing = Checkpointing::none;
+    Tape replay(ctx_, again);
+    Variables ins;
+    for (std::size_t i = 0; i < kept.size(); ++i) {
+      if (kept[i].leaf)
+        ins.push_back(replay.leaf(kept[i].leaf));
+      else
+        ins.push_back((needs >> i & 1u) != 0 ? replay.input(kept[i].get()) : replay.constant(kept[i].get()));
+    }
+    std::vector<Root> roots;
+    {
+      const Variables outs = region(replay, ins);
+      for (std::size_t i = 0; i < outs.size(); ++i)
+        if (grads[i].defined()) roots.push_back({outs[i], grads[i]});
+    }
+    replay.backward(roots);
+    std::vector<Tensor> result;
+    for (std::size_t i = 0; i < ins.size(); ++i) result.push_back(kept[i].leaf || (needs >> i & 1u) == 0 ? Tensor() : replay.grad_of(ins[i]));
+    return result;
+  };
+  Variables variables = custom(name, inputs, std::move(outputs), std::move(rule), true);
+  for (const auto& leaf : forward.touched_) nodes_.back().leaves.push_back(leaf);
+  return variables;
+}
+
+}  // namespace strata::autograd
