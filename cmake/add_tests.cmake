@@ -5,6 +5,7 @@
 set(STRATA_TEST_RESULTS "${PROJECT_BINARY_DIR}/test-results")
 file(MAKE_DIRECTORY "${STRATA_TEST_RESULTS}")
 
+# MPIEXEC_TIMEOUT makes mpirun end its ranks itself; a mpirun killed by CTest could leave them behind.
 # Open MPI on a small or shared machine: root may run it, more ranks than cores, no binding, and waiting ranks give way.
 set(STRATA_MPI_ENVIRONMENT
     OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
@@ -22,12 +23,14 @@ elseif(STRATA_SANITIZER STREQUAL "thread")
   set(STRATA_SANITIZER_ENVIRONMENT TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=0 OMP_NUM_THREADS=1)
 endif()
 
+set(STRATA_TIMEOUT_FACTOR 1)
+if(STRATA_SANITIZER OR CMAKE_BUILD_TYPE STREQUAL "Debug")
+  set(STRATA_TIMEOUT_FACTOR 8)
+endif()
+
 function(strata_test_properties name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT;PROCESSORS" "LABELS;ENVIRONMENT")
   set(environment STRATA_GOLDEN_DIR=${STRATA_GOLDEN_PATH} ${arg_ENVIRONMENT} ${STRATA_SANITIZER_ENVIRONMENT})
-  if(STRATA_SANITIZER AND arg_TIMEOUT)
-    math(EXPR arg_TIMEOUT "${arg_TIMEOUT} * 8")
-  endif()
   set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} PROCESSORS ${arg_PROCESSORS} ENVIRONMENT "${environment}")
 endfunction()
 
@@ -52,6 +55,7 @@ function(strata_gtest name)
     endif()
   endforeach()
   strata_test_program(${name} SOURCES ${arg_SOURCES} LINKS ${arg_LINKS})
+  math(EXPR arg_TIMEOUT "${arg_TIMEOUT} * ${STRATA_TIMEOUT_FACTOR}")
   math(EXPR last "${arg_SHARDS} - 1")
   foreach(shard RANGE ${last})
     set(entry ${name})
@@ -74,6 +78,8 @@ function(strata_rank_test name)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
+  math(EXPR arg_TIMEOUT "${arg_TIMEOUT} * ${STRATA_TIMEOUT_FACTOR}")
+  math(EXPR launcher_timeout "${arg_TIMEOUT} - 10")
   set(links ${arg_LINKS})
   if(STRATA_HAVE_MPI)
     list(APPEND links MPI::MPI_CXX)
@@ -82,13 +88,14 @@ function(strata_rank_test name)
   foreach(ranks IN LISTS arg_RANKS)
     set(entry ${name}.thread.${ranks})
     add_test(NAME ${entry} COMMAND ${name} --transport thread --ranks ${ranks} --gtest_output=xml:${STRATA_TEST_RESULTS}/${entry}.xml)
-    strata_test_properties(${entry} LABELS ${arg_LABELS} TIMEOUT ${arg_TIMEOUT} PROCESSORS ${ranks} ENVIRONMENT OMP_NUM_THREADS=1)
+    strata_test_properties(${entry} LABELS unit ${arg_LABELS} TIMEOUT ${arg_TIMEOUT} PROCESSORS ${ranks} ENVIRONMENT OMP_NUM_THREADS=1)
     set(entry ${name}.mpi.${ranks})
     if(STRATA_HAVE_MPI)
       add_test(NAME ${entry}
                COMMAND ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${ranks} $<TARGET_FILE:${name}> --transport mpi
                        --gtest_output=xml:${STRATA_TEST_RESULTS}/${entry}.xml)
-      strata_test_properties(${entry} LABELS mpi ${arg_LABELS} TIMEOUT ${arg_TIMEOUT} PROCESSORS ${ranks} ENVIRONMENT ${STRATA_MPI_ENVIRONMENT})
+      strata_test_properties(${entry} LABELS mpi ${arg_LABELS} TIMEOUT ${arg_TIMEOUT} PROCESSORS ${ranks} ENVIRONMENT ${STRATA_MPI_ENVIRONMENT}
+                             MPIEXEC_TIMEOUT=${launcher_timeout})
     else()
       add_test(NAME ${entry} COMMAND ${name})
       set_tests_properties(${entry} PROPERTIES DISABLED TRUE LABELS mpi)
