@@ -14,6 +14,7 @@ namespace strata::autograd {
 
 Tape::Tape(Context& ctx, Mode mode) : ctx_(ctx), mode_(mode) {}
 Tape::~Tape() = default;
+std::size_t Tape::size() const { return nodes_.size(); }
 
 Variable Tape::constant(Tensor value) const {
   Variable variable;

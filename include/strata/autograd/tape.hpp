@@ -47,7 +47,7 @@ class Tape {
   Context& ctx() const { return ctx_; }
   const Mode& mode() const { return mode_; }
   bool training() const { return mode_.training; }
-  std::size_t size() const { return nodes_.size(); }  // recorded steps
+  std::size_t size() const;  // recorded steps
 
   // Values enter: without gradient; with a gradient that can be asked for after backward; as a handle to a trainable tensor.
   Variable constant(Tensor value) const;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "strata/autograd/variable.hpp"
+#include "strata/nn/init.hpp"
 #include "strata/tensor/placement.hpp"
 
 namespace strata::nn {
@@ -20,10 +21,11 @@ enum class Role : std::uint8_t { parameter, buffer };
 class Parameter final : public autograd::Leaf {
  public:
   // `axes` multiply up to the value's extents in order. `name` is the module's own name for it ("weight"); walking the tree makes it full.
-  Parameter(std::string name, Tensor value, std::vector<LogicalAxis> axes, Role role = Role::parameter);
+  Parameter(std::string name, Tensor value, std::vector<LogicalAxis> axes, Init init, Role role = Role::parameter);
 
   const std::string& local_name() const { return local_name_; }
   Role role() const { return role_; }
+  const Init& init() const { return init_; }
   const std::vector<LogicalAxis>& axes() const { return placement_.axes; }
   const Placement& placement() const { return placement_; }
   const Shape& global_shape() const { return global_shape_; }
@@ -37,6 +39,7 @@ class Parameter final : public autograd::Leaf {
 
  private:
   std::string local_name_;
+  Init init_;
   Role role_;
   Placement placement_;
   Shape global_shape_;

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "strata/nn/layers.hpp"
+#include "strata/ops/elementwise.hpp"
+#include "strata/ops/matmul.hpp"
+
+namespace strata::nn {
+
+Linear::Linear(const Context& ctx, DType dtype, std::int64_t in, std::int64_t out, Options options) {
+  if (options.out_axes.empty()) options.out_axes = {{"out", out}};
+  if (options.in_axes.empty()) options.in_axes = {{"in", in}};
+  auto axes = options.out_axes;
+  axes.insert(axes.end(), options.in_axes.begin(), options.in_axes.end());
+  weight = add(std::make_shared<Parameter>("weight", ctx.zeros(dtype, {out, in}), std::move(axes), options.weight_init));
+  if (options.bias) bias = add(std::make_shared<Parameter>("bias", ctx.zeros(dtype, {out}), options.out_axes, options.bias_init));
+}
+
+Variable Linear::forward(Tape& tape, const Variable& input) {
+  return bordered(tape, input, [&](const Variable& x) {
+    const Variable b = bias ? tape.leaf(bias) : Variable();
+    if (!partial_sum) return tape.apply1(ops::Linear{}, {x, tape.leaf(weight), b});
+    const Variable y = partial_sum(tape, tape.apply1(ops::Linear{}, {x, tape.leaf(weight), Variable()}));
+    return b.defined() ? tape.apply1(ops::Add{}, {y, b}) : y;
+  });
+}
+
+}  // namespace strata::nn

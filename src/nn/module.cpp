@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "strata/nn/module.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "strata/base/error.hpp"
+
+namespace strata::nn {
+namespace {
+
+std::string join(const std::string& prefix, const std::string& name) { return prefix.empty() ? name : prefix + "." + name; }
+
+std::string suggestion(const std::string& name, const std::vector<std::string>& candidates) {
+  const auto nearest = nearest_name(name, candidates);
+  return nearest.empty() ? std::string() : fmt::format("did you mean '{}'?", nearest);
+}
+
+}  // namespace
+
+ParameterPtr Module::add(ParameterPtr parameter) {
+  own_.push_back(parameter);
+  return parameter;
+}
+
+void Module::add(std::string name, Module& child) { children_.emplace_back(std::move(name), &child); }
+
+std::vector<ParameterPtr> Module::parameters(const std::string& prefix) const {
+  std::vector<ParameterPtr> all;
+  for (const auto& parameter : own_) {
+    parameter->set_name(join(prefix, parameter->local_name()));
+    all.push_back(parameter);
+  }
+  for (const auto& [name, child] : children_)
+    for (auto& parameter : child->parameters(join(prefix, name)))
+      if (std::ranges::find(all, parameter) == all.end()) all.push_back(std::move(parameter));
+  return all;
+}
+
+std::vector<ParameterPtr> Module::trainable_parameters() const {
+  auto all = parameters();
+  std::erase_if(all, [](const ParameterPtr& p) { return !p->trainable(); });
+  return all;
+}
+
+void Module::walk(const std::function<void(const std::string&, Module&)>& visit, const std::string& prefix) {
+  visit(prefix, *this);
+  for (const auto& [name, child] : children_) child->walk(visit, join(prefix, name));
+}
+
+Module& Module::find(const std::string& path) {
+  Module* found = nullptr;
+  std::vector<std::string> paths;
+  walk([&](const std::string& at, Module& module) {
+    paths.push_back(at);
+    if (at == path) found = &module;
+  });
+  STRATA_CHECK(found != nullptr, usage, "module", fmt::format("there is no module '{}'", path), suggestion(path, paths));
+  return *found;
+}
+
+ParameterPtr Module::parameter(const std::string& path) const {
+  std::vector<std::string> names;
+  for (auto& parameter : parameters()) {
+    if (parameter->name() == path) return parameter;
+    names.push_back(parameter->name());
+  }
+  fail(ErrorKind::usage, "module", fmt::format("there is no parameter '{}'", path), suggestion(path, names));
+}
+
+Variable Module::enter(Tape& tape, const Variable& x) {
+  Variable in = hooks_.before ? hooks_.before(tape, x) : x;
+  if (hooks_.after_backward) tape.mark(hooks_.after_backward);
+  if (hooks_.before_forward) hooks_.before_forward();
+  return in;
+}
+
+Variable Module::leave(Tape& tape, const Variable& y) {
+  if (hooks_.after_forward) hooks_.after_forward();
+  if (hooks_.before_backward) tape.mark(hooks_.before_backward);
+  return hooks_.after ? hooks_.after(tape, y) : y;
+}
+
+}  // namespace strata::nn
