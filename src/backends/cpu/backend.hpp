@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What kernels of this backend find behind their context: the thread count, the instruction set, oneDNN's primitives
+// made so far. Memory and streams are those of every host backend.
+#pragma once
+
+#include <memory>
+
+#include "backends/cpu/cpu.hpp"
+#include "backends/cpu/simd/isa.hpp"
+#include "strata/runtime/context.hpp"
+
+namespace strata::cpu {
+
+class MatmulCache;  // onednn.hpp
+
+class CpuBackend final : public Backend {
+ public:
+  CpuBackend(int threads, CpuIsa isa, bool cache);
+  ~CpuBackend() override;
+
+  int threads() const { return threads_; }
+  CpuIsa isa() const { return isa_; }
+  MatmulCache& matmuls() const { return *matmuls_; }
+
+  std::string_view name() const override { return "cpu"; }
+  Device device() const override { return host_->device(); }
+  MemoryReport memory() const override { return host_->memory(); }
+  void reset_peak() override { host_->reset_peak(); }
+  void* allocate(std::size_t bytes, const Stream& stream) override { return host_->allocate(bytes, stream); }
+  void free(void* data, std::size_t bytes, const Stream& stream) noexcept override { host_->free(data, bytes, stream); }
+  void copy(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes,
+            const Stream& stream) override {
+    host_->copy(to, to_device, from, from_device, bytes, stream);
+  }
+  Stream make_stream() override { return host_->make_stream(); }
+  Event record(const Stream& stream) override { return host_->record(stream); }
+  void wait(const Stream& stream, const Event& event) override { host_->wait(stream, event); }
+  void synchronise(const Stream& stream) override { host_->synchronise(stream); }
+
+ private:
+  std::shared_ptr<Backend> host_;
+  int threads_;
+  CpuIsa isa_;
+  std::unique_ptr<MatmulCache> matmuls_;
+};
+
+const CpuBackend& cpu_backend(const Backend& backend);  // internal error when it is another backend
+inline const CpuBackend& cpu_backend(const Context& ctx) { return cpu_backend(ctx.backend()); }
+
+// The kernels of the backend's instruction set: const auto& kernels = simd(ctx, softmax_simd).
+template <class Kernels>
+const Kernels& simd(const Context& ctx, const PerIsa<Kernels>& kernels) {
+  return *kernels[static_cast<std::size_t>(cpu_backend(ctx).isa())];
+}
+
+}  // namespace strata::cpu

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What each op file of this backend adds to the kernel table; called, in this order, by make_cpu_table.
+#pragma once
+
+#include "strata/runtime/kernel_table.hpp"
+
+namespace strata::cpu {
+
+void add_softmax(KernelTable& table);
+
+}  // namespace strata::cpu

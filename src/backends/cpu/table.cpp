@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/cpu/cpu.hpp"
+#include "backends/cpu/kernels.hpp"
+
+namespace strata {
+
+KernelTable make_cpu_table() {
+  KernelTable table("cpu");
+  cpu::add_softmax(table);
+  return table;
+}
+
+}  // namespace strata
