@@ -191,8 +191,8 @@ class Trunk(nn.Module):
         if LEVELS.index(after) > LEVELS.index(before):
             prefix = torch.stack([part.mean(0) for part in prefix.split(layout.parts(before, after))])
         else:
-            parts = torch.tensor(layout.parts(after, before), device=prefix.device)
-            prefix = prefix.repeat_interleave(parts, dim=0)
+            parts = layout.parts(after, before)
+            prefix = torch.cat([prefix[i:i + 1].expand(n, -1, -1) for i, n in enumerate(parts)])
         if after == "study" and not layout.uniform:
             per_scan = len(patches) // sum(layout.studies)
             own = patches.split([n * per_scan for n in layout.studies])

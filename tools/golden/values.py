@@ -30,10 +30,23 @@ def gradients(function, inputs: dict[str, torch.Tensor], cotangent: torch.Tensor
     return value.detach(), {name: leaf.grad for name, leaf in leaves.items()}
 
 
+def _sort_metadata(path: Path) -> None:
+    """save_file writes metadata in random order; a file made anew should have the same bytes."""
+    data = path.read_bytes()
+    end = 8 + int.from_bytes(data[:8], "little")
+    entries = json.loads(data[8:end])
+    entries["__metadata__"] = dict(sorted(entries["__metadata__"].items()))
+    header = json.dumps(entries, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # the data stay aligned
+    path.write_bytes(len(header).to_bytes(8, "little") + header + data[end:])
+
+
 def save(path: Path, tensors: dict[str, torch.Tensor], description: dict) -> None:
     """Writes tensors and a description. Its values become strings: safetensors knows no other metadata."""
     text = {key: value if isinstance(value, str) else json.dumps(value) for key, value in description.items()}
     text["torch"] = torch.__version__
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, metadata=text)
+    _sort_metadata(path)
+    path.chmod(0o644)
     print(f"{path}: {len(tensors)} tensors, {path.stat().st_size} bytes")
