@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "strata/io/file.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <csignal>
+#include <vector>
+
+#include "tests/fixtures/expect_error.hpp"
+#include "tests/fixtures/scratch_folder.hpp"
+
+namespace strata::io {
+namespace {
+
+using fixtures::expect_error;
+using fixtures::message_of;
+using fixtures::read_all;
+using fixtures::ScratchFolder;
+using fixtures::write_all;
+
+TEST(File, AppearsOnlyWhenCommitted) {
+  const ScratchFolder folder;
+  {
+    OutputFile file("test", folder.file("a"));
+    file.write("hello");
+    EXPECT_FALSE(std::filesystem::exists(folder.file("a")));
+    EXPECT_EQ(folder.entries(), 1);
+  }
+  EXPECT_EQ(folder.entries(), 0);
+  OutputFile file("test", folder.file("a"));
+  file.write("he");
+  file.write("llo");
+  file.commit();
+  EXPECT_EQ(read_all(folder.file("a")), "hello");
+  EXPECT_EQ(folder.entries(), 1);
+}
+
+TEST(File, KeepsTheOldOneUntilCommit) {
+  const ScratchFolder folder;
+  write_all(folder.file("a"), "old");
+  {
+    OutputFile file("test", folder.file("a"));
+    file.write("new");
+    EXPECT_EQ(read_all(folder.file("a")), "old");
+  }
+  EXPECT_EQ(read_all(folder.file("a")), "old");
+}
+
+TEST(File, ReadsRangesAndRefusesOthers) {
+  const ScratchFolder folder;
+  write_all(folder.file("a"), "0123456789");
+  const InputFile file("test", folder.file("a"));
+  EXPECT_EQ(file.size(), 10u);
+  std::array<std::byte, 4> four{};
+  file.read(6, four);
+  EXPECT_EQ(four[3], std::byte{'9'});
+  file.read(10, {});
+  const auto name = "'" + folder.file("a") + "'";
+  expect_error([&] { file.read(7, four); }, ErrorKind::data,
+               "[test] " + name + " has 10 bytes, 4 were wanted at byte 7");
+  expect_error([&] { file.read(~std::uint64_t{0}, four); }, ErrorKind::data,
+               "[test] " + name + " has 10 bytes, 4 were wanted at byte 18446744073709551615");
+}
+
+TEST(File, ShrinkingWhileReadIsAnErrorNotASignal) {
+  const ScratchFolder folder;
+  write_all(folder.file("a"), std::string(100, 'x'));
+  const InputFile file("test", folder.file("a"));
+  std::filesystem::resize_file(folder.file("a"), 10);
+  std::vector<std::byte> all(100);
+  expect_error([&] { file.read(0, all); }, ErrorKind::data,
+               "[test] '" + folder.file("a") + "' became shorter while it was read: another program is writing it");
+}
+
+TEST(File, MissingFoldersAndPipes) {
+  const ScratchFolder folder;
+  expect_error([&] { InputFile("test", folder.file("none")); }, ErrorKind::data,
+               "[test] cannot open '" + folder.file("none") + "': No such file or directory: check the path");
+  expect_error([&] { InputFile("test", folder.path().string()); }, ErrorKind::data,
+               "[test] '" + folder.path().string() + "' is not a regular file");
+  ASSERT_EQ(::mkfifo(folder.file("pipe").c_str(), 0600), 0);
+  expect_error([&] { InputFile("test", folder.file("pipe")); }, ErrorKind::data,
+               "[test] '" + folder.file("pipe") + "' is not a regular file");
+}
+
+TEST(File, UnwritableFolder) {
+  const ScratchFolder folder;
+  expect_error(
+      [&] { OutputFile("test", folder.file("no/a")); }, ErrorKind::environment,
+      "[test] cannot create '" + folder.file("no/a") + "': No such file or directory: create the folder first");
+  std::filesystem::create_directory(folder.file("taken"));
+  const auto onto_folder = [&] {
+    OutputFile file("test", folder.file("taken"));
+    file.write("x");
+    file.commit();
+  };
+  expect_error(onto_folder, ErrorKind::environment,
+               "[test] cannot rename onto '" + folder.file("taken") +
+                   "': Is a directory (after 1 bytes): check that the folder exists and may be written to");
+  EXPECT_EQ(folder.entries(), 1);
+}
+
+// A limit on file sizes fails a write half way, as a full disk does.
+TEST(File, NothingIsLeftWhenAWriteFails) {
+  const ScratchFolder folder;
+  struct rlimit before {};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  struct rlimit small = before;
+  small.rlim_cur = 4096;
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const auto message = message_of(
+      [&] {
+        OutputFile file("test", folder.file("a"));
+        file.write(std::string(10000, 'x'));
+        file.commit();
+      },
+      ErrorKind::environment);
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_EQ(message, "[test] cannot write '" + folder.file("a") +
+                         "': File too large (after 4096 bytes): check that the folder exists and may be written to");
+  EXPECT_EQ(folder.entries(), 0);
+}
+
+}  // namespace
+}  // namespace strata::io
