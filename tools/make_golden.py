@@ -27,7 +27,8 @@ def write_resample(folder: Path) -> None:
 
 
 def write_small_hlip(folder: Path) -> None:
-    values.save(folder / "small_hlip_f64.safetensors", small_hlip.make(), small_hlip.describe())
+    tensors = small_hlip.make()
+    values.save(folder / "small_hlip_f64.safetensors", tensors, small_hlip.describe(tensors))
 
 
 FILES = {"torch_ops": write_ops, "resample": write_resample, "small_hlip_f64": write_small_hlip}

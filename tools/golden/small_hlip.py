@@ -94,10 +94,10 @@ def make() -> dict[str, torch.Tensor]:
     return tensors | first | {"in.volume": volumes, "in.target": targets, "out.losses": losses, "out.final_embedding": final}
 
 
-def describe() -> dict:
+def describe(tensors: dict[str, torch.Tensor]) -> dict:
     config = {key: value for key, value in asdict(CONFIG).items() if value != () and key not in ("embedding_dim", "head")}
     optimizer = {"name": "adamw", **ADAMW, "weight_decay": WEIGHT_DECAY,
                  "decayed": "two dimensions or more, not a bias or a norm; cls_token is decayed"}
     return {"config": config, "batch": str(STUDIES), "scans": str(SCANS), "embedding_dim": str(CONFIG.embedding_dim),
             "steps": str(STEPS), "batches": "step t takes in.volume[t % 4] and in.target[t % 4]", "optimizer": optimizer,
-            "loss": "mean over studies of 1 - embedding . target"}
+            "objective": "mean over studies of 1 - embedding . target", "loss": str(float(tensors["out.losses"][0]))}
