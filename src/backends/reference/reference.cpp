@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/reference/reference.hpp"
+
+#include "backends/reference/register.hpp"
+#include "strata/runtime/host_backend.hpp"
+
+namespace strata {
+
+std::shared_ptr<Backend> make_reference_backend() { return make_host_backend("reference", false); }
+
+KernelTable make_reference_table() {
+  KernelTable table("reference");
+  reference::register_softmax(table);
+  return table;
+}
+
+}  // namespace strata

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// One function an op file. A new op adds its line here and in reference.cpp.
+#pragma once
+
+#include "strata/runtime/kernel_table.hpp"
+
+namespace strata::reference {
+
+void register_softmax(KernelTable& table);
+
+}  // namespace strata::reference
