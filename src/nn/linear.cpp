@@ -8,9 +8,10 @@ namespace strata::nn {
 Linear::Linear(const Context& ctx, DType dtype, std::int64_t in, std::int64_t out, Options options) {
   if (options.out_axes.empty()) options.out_axes = {{"out", out}};
   if (options.in_axes.empty()) options.in_axes = {{"in", in}};
+  const Shape shape = options.weight_shape.ndim() > 0 ? options.weight_shape : Shape{out, in};
   auto axes = options.out_axes;
   axes.insert(axes.end(), options.in_axes.begin(), options.in_axes.end());
-  weight = add(std::make_shared<Parameter>("weight", ctx.zeros(dtype, {out, in}), std::move(axes), options.weight_init));
+  weight = add(std::make_shared<Parameter>("weight", ctx.zeros(dtype, shape), std::move(axes), options.weight_init));
   if (options.bias) bias = add(std::make_shared<Parameter>("bias", ctx.zeros(dtype, {out}), options.out_axes, options.bias_init));
 }
 

@@ -10,7 +10,11 @@
 namespace strata::nn {
 namespace {
 
-std::string join(const std::string& prefix, const std::string& name) { return prefix.empty() ? name : prefix + "." + name; }
+// A child without a name adds nothing to the path: its parameters carry the parent's.
+std::string join(const std::string& prefix, const std::string& name) {
+  if (name.empty()) return prefix;
+  return prefix.empty() ? name : prefix + "." + name;
+}
 
 std::string suggestion(const std::string& name, const std::vector<std::string>& candidates) {
   const auto nearest = nearest_name(name, candidates);
@@ -54,7 +58,7 @@ Module& Module::find(const std::string& path) {
   std::vector<std::string> paths;
   walk([&](const std::string& at, Module& module) {
     paths.push_back(at);
-    if (at == path) found = &module;
+    if (at == path && found == nullptr) found = &module;
   });
   STRATA_CHECK(found != nullptr, usage, "module", fmt::format("there is no module '{}'", path), suggestion(path, paths));
   return *found;

@@ -27,6 +27,7 @@ class Linear final : public Module {
     Init weight_init = Init::truncated_normal(0.02);
     Init bias_init = Init::zeros();
     std::vector<LogicalAxis> out_axes, in_axes;  // default: one axis each, "out" and "in"
+    Shape weight_shape;                          // default [out, in]; [out, ...] when the inputs are unfolded patches
   };
   Linear(const Context& ctx, DType dtype, std::int64_t in, std::int64_t out, Options options);
 

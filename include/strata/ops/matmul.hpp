@@ -21,7 +21,8 @@ struct Matmul {
   std::vector<Tensor> gradient(const GradientArgs& args) const;
 };
 
-// (x [.., in], weight [out, in], bias [out] or none) -> y [.., out] = x · weightᵀ + bias. x may be a row-dense view.
+// (x [.., in], weight [out, in], bias [out] or none) -> y [.., out] = x · weightᵀ + bias. x may be a row-dense view. A weight of more dimensions
+// (a convolution's [out, channels, pd, ph, pw]) is read as [out, the product of the others].
 struct Linear {
   static constexpr std::string_view kName = "linear";
   static constexpr bool kStridedInputs = true;
