@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "parallel/comm/transports.hpp"
+
+#include "parallel/comm/local.hpp"
+#include "parallel/comm/mpi.hpp"
+#include "strata/base/error.hpp"
+
+namespace strata::comm {
+
+std::vector<TransportEntry> transport_table() {
+  return {{"local", true, "one rank"}, {"thread", true, "ranks as threads of one process (tests)"}, {"mpi", mpi_is_built(), mpi_description()}};
+}
+
+void run_world(const std::function<void(Communicator& world)>& body) {
+  if (!mpi_is_built() || !launched_by_mpi()) return body(*make_local());
+  MpiJob job;
+  const auto world = job.world();
+  set_thread_rank_label(world->rank());
+  try {
+    body(*world);
+  } catch (const std::exception& error) {
+    if (world->size() > 1) world->abort(error.what());
+    throw;
+  }
+}
+
+}  // namespace strata::comm
