@@ -34,6 +34,6 @@ step house-rules tools/check_includes.py "${files[@]}"
 if [ $tidy = 1 ]; then
   if [ ! -f "$build/compile_commands.json" ]; then echo "[lint] no $build/compile_commands.json: configure first (cmake --preset ci)" >&2; exit 4; fi
   mapfile -t sources < <(printf '%s\n' "${code[@]}" | grep -E '\.cpp$')
-  step clang-tidy xargs -a <(printf '%s\n' "${sources[@]}") -P "$(nproc)" -n 4 clang-tidy --quiet -p "$build"
+  step clang-tidy xargs -a <(printf '%s\n' "${sources[@]}") -P "$(nproc)" -n 4 clang-tidy --quiet -p "$build" --extra-arg-before=-isystem"$PWD/tools/clang_tidy" --extra-arg=-Wno-unknown-warning-option
 fi
 exit $failed
