@@ -11,6 +11,7 @@
 #include <tuple>
 
 #include "strata/base/error.hpp"
+#include "strata/io/host_copy.hpp"
 #include "strata/io/text.hpp"
 
 namespace strata::io {
@@ -42,22 +43,6 @@ constexpr std::array<SafetensorsType, 15> kTypes{{{"F64", 8, DType::f64},
 const SafetensorsType* find_type(std::string_view name) {
   const auto at = std::ranges::find(kTypes, name, &SafetensorsType::name);
   return at == kTypes.end() ? nullptr : at;
-}
-
-// Product of the extents times the element size; false when it, or the product without the zero extents, leaves 63
-// bits. (Strides of a tensor that holds nothing are products of the other extents.)
-bool bytes_of(const Shape& shape, std::size_t element, std::uint64_t& bytes) {
-  std::int64_t nonzero = static_cast<std::int64_t>(element);
-  bool empty = false;
-  for (const auto extent : shape.extents()) {
-    if (extent == 0) {
-      empty = true;
-    } else if (__builtin_mul_overflow(nonzero, extent, &nonzero)) {
-      return false;
-    }
-  }
-  bytes = empty ? 0 : static_cast<std::uint64_t>(nonzero);
-  return true;
 }
 
 // Receives the JSON events of a header. nlohmann's event parser keeps its own stack on the heap, and ours ends at depth
@@ -197,12 +182,11 @@ class HeaderReader {
     entry_.shape = Shape(std::span<const std::int64_t>(extents_));
     entry_.begin = offsets_[0];
     entry_.end = offsets_[1];
-    std::uint64_t bytes = 0;
-    if (!bytes_of(entry_.shape, type.size, bytes))
-      bad(fmt::format("{} of shape {} is larger than any memory", tensor(), entry_.shape.str()));
-    if (entry_.end < entry_.begin || entry_.end - entry_.begin != bytes)
+    const auto bytes = checked_bytes(entry_.shape, type.size);
+    if (!bytes) bad(fmt::format("{} of shape {} is larger than any memory", tensor(), entry_.shape.str()));
+    if (entry_.end < entry_.begin || entry_.end - entry_.begin != *bytes)
       bad(fmt::format("{} of {}{} takes {} bytes, but data_offsets are [{}, {}]", tensor(), entry_.type,
-                      entry_.shape.str(), bytes, entry_.begin, entry_.end));
+                      entry_.shape.str(), *bytes, entry_.begin, entry_.end));
     header_.entries.push_back(std::move(entry_));
   }
 

@@ -74,6 +74,19 @@ Tensor dense_on_host(const Tensor& tensor) {
   return result;
 }
 
+std::optional<std::uint64_t> checked_bytes(const Shape& shape, std::size_t element_size) {
+  std::int64_t nonzero = static_cast<std::int64_t>(element_size);
+  bool empty = false;
+  for (const auto extent : shape.extents()) {
+    if (extent == 0) {
+      empty = true;
+    } else if (__builtin_mul_overflow(nonzero, extent, &nonzero)) {
+      return std::nullopt;
+    }
+  }
+  return empty ? 0 : static_cast<std::uint64_t>(nonzero);
+}
+
 std::optional<std::int64_t> first_non_finite(const Tensor& tensor) {
   STRATA_CHECK(tensor.is_dense(), internal, "io", "a search for NaN needs a dense tensor");
   switch (tensor.dtype()) {

@@ -4,6 +4,7 @@
 // NaN and infinity, and conversion between floating types. One plain pass each; not for the training path.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,6 +15,10 @@ namespace strata::io {
 
 Tensor dense_on_host(
     const Tensor& tensor);  // the tensor itself when it is dense already; memory of a device: internal error
+
+// Bytes of a dense tensor; nothing when they, or the product without the zero extents, leave 63 bits (the strides of a
+// tensor that holds nothing are products of its other extents). For shapes that come out of files.
+std::optional<std::uint64_t> checked_bytes(const Shape& shape, std::size_t element_size);
 
 // Row-major number of the first NaN or infinity of a dense host tensor; integers have none.
 std::optional<std::int64_t> first_non_finite(const Tensor& tensor);

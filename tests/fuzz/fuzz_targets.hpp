@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What fuzzers feed: arbitrary bytes through a reader. A target returns whether the bytes were accepted and throws
+// std::logic_error (a crash for libFuzzer, a failure for GoogleTest) when the reader breaks a promise: an error of
+// another kind than data, an error text without bound, or an accepted file that does not survive writing and reading.
+// Memory errors are the sanitizers' to find.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+namespace strata::fuzz {
+
+bool fuzz_safetensors(std::span<const std::byte> bytes);         // as a whole file
+bool fuzz_safetensors_header(std::span<const std::byte> bytes);  // bytes of data to follow (one byte), then the JSON
+                                                                 // text; the length is put right
+bool fuzz_npy(std::span<const std::byte> bytes);                 // as a whole file
+
+}  // namespace strata::fuzz
