@@ -7,6 +7,10 @@
 
 namespace strata::cpu {
 
+void add_copy(KernelTable& table);
+void add_elementwise(KernelTable& table);
+void add_gelu(KernelTable& table);
+void add_matmul(KernelTable& table);
 void add_softmax(KernelTable& table);
 
 }  // namespace strata::cpu

@@ -3,11 +3,133 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <mutex>
 #include <oneapi/dnnl/dnnl.hpp>
+#include <unordered_map>
 
 #include "backends/cpu/cpu.hpp"
+#include "backends/cpu/threads.hpp"
+#include "strata/base/error.hpp"
 
 namespace strata {
+namespace cpu {
+namespace {
+
+using Desc = dnnl::memory::desc;
+
+dnnl::memory::data_type type_of(DType dtype) {
+  switch (dtype) {
+    case DType::f32: return dnnl::memory::data_type::f32;
+    case DType::bf16: return dnnl::memory::data_type::bf16;
+    default: fail(ErrorKind::internal, "cpu", fmt::format("oneDNN is not used for {}", name_of(dtype)));
+  }
+}
+
+Desc matrix(const MatmulShape& shape, std::int64_t rows, std::int64_t columns, const MatmulShape::Strides& strides,
+            DType dtype) {
+  if (shape.batch == 1) return {{rows, columns}, type_of(dtype), {strides.row, strides.column}};
+  return {{shape.batch, rows, columns}, type_of(dtype), {strides.batch, strides.row, strides.column}};
+}
+
+Desc bias_of(const MatmulShape& shape) {
+  const auto type = type_of(shape.bias);
+  if (shape.batch == 1) return {{1, shape.n}, type, {shape.n, 1}};
+  return {{1, 1, shape.n}, type, {shape.n, shape.n, 1}};
+}
+
+struct Product {
+  Desc a, b, bias, c;
+  dnnl::matmul primitive;
+};
+
+dnnl::matmul make_primitive(const dnnl::engine& engine, const MatmulShape& shape, const Product& p) {
+  dnnl::primitive_attr attributes;
+  attributes.set_fpmath_mode(dnnl::fpmath_mode::strict);  // f32 means f32, whatever the environment allows
+#if DNNL_VERSION_MAJOR >= 3
+  const auto description = shape.has_bias ? dnnl::matmul::primitive_desc(engine, p.a, p.b, p.bias, p.c, attributes)
+                                          : dnnl::matmul::primitive_desc(engine, p.a, p.b, p.c, attributes);
+#else
+  const auto operation = shape.has_bias ? dnnl::matmul::desc(p.a, p.b, p.bias, p.c) : dnnl::matmul::desc(p.a, p.b, p.c);
+  const dnnl::matmul::primitive_desc description(operation, attributes, engine);
+#endif
+  return dnnl::matmul(description);
+}
+
+struct Hash {
+  std::size_t operator()(const MatmulShape& s) const {
+    std::uint64_t hash = s.has_bias ? 1 : 0;
+    for (const auto part : {s.batch, s.m, s.n, s.k, s.a.batch, s.a.row, s.a.column, s.b.batch, s.b.row, s.b.column,
+                            s.c.batch, s.c.row, static_cast<std::int64_t>(s.input), static_cast<std::int64_t>(s.output),
+                            static_cast<std::int64_t>(s.threads)})
+      hash = (hash ^ static_cast<std::uint64_t>(part)) * 0x9e3779b97f4a7c15ull + (hash >> 29);
+    return static_cast<std::size_t>(hash);
+  }
+};
+
+struct Entry {
+  std::shared_ptr<const Product> product;
+  std::uint64_t last_use = 0;
+};
+
+}  // namespace
+
+struct MatmulCache::State {
+  dnnl::engine engine{dnnl::engine::kind::cpu, 0};
+  mutable std::mutex mutex;
+  std::unordered_map<MatmulShape, Entry, Hash> products;
+  std::uint64_t uses = 0;
+
+  std::shared_ptr<const Product> find_or_make(const MatmulShape& shape) {
+    const std::scoped_lock lock(mutex);
+    Entry& entry = products[shape];
+    entry.last_use = ++uses;
+    if (!entry.product) {
+      Product product{matrix(shape, shape.m, shape.k, shape.a, shape.input),
+                      matrix(shape, shape.k, shape.n, shape.b, shape.input),
+                      bias_of(shape),
+                      matrix(shape, shape.m, shape.n, shape.c, shape.output),
+                      {}};
+      product.primitive = make_primitive(engine, shape, product);
+      entry.product = std::make_shared<const Product>(std::move(product));
+    }
+    const auto result = entry.product;
+    if (products.size() > kCapacity)
+      products.erase(std::ranges::min_element(products, {}, [](const auto& item) { return item.second.last_use; }));
+    return result;
+  }
+};
+
+MatmulCache::MatmulCache() : state_(std::make_unique<State>()) {}
+MatmulCache::~MatmulCache() = default;
+
+std::size_t MatmulCache::size() const {
+  const std::scoped_lock lock(state_->mutex);
+  return state_->products.size();
+}
+
+void MatmulCache::run(const MatmulShape& shape, const void* a, const void* b, const void* bias, void* c) {
+  const LibraryThreads threads(shape.threads);  // both while a primitive plans its work and while it runs
+  try {
+    const auto product = state_->find_or_make(shape);
+    const auto memory = [&](const Desc& desc, const void* data) {
+      return dnnl::memory(desc, state_->engine, const_cast<void*>(data));
+    };
+    std::unordered_map<int, dnnl::memory> arguments{{DNNL_ARG_SRC, memory(product->a, a)},
+                                                    {DNNL_ARG_WEIGHTS, memory(product->b, b)},
+                                                    {DNNL_ARG_DST, memory(product->c, c)}};
+    if (shape.has_bias) arguments.emplace(DNNL_ARG_BIAS, memory(product->bias, bias));
+    dnnl::stream stream(state_->engine);
+    product->primitive.execute(stream, arguments);
+    stream.wait();
+  } catch (const dnnl::error& error) {
+    fail(ErrorKind::environment, "cpu",
+         fmt::format("oneDNN {} refused a product of {} x [{}, {}] x [{}, {}] {}: {}", onednn_version(), shape.batch,
+                     shape.m, shape.k, shape.k, shape.n, name_of(shape.input), error.what()));
+  }
+}
+
+}  // namespace cpu
 
 std::string onednn_version() {
   const auto* version = dnnl::version();

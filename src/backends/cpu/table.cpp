@@ -6,6 +6,10 @@ namespace strata {
 
 KernelTable make_cpu_table() {
   KernelTable table("cpu");
+  cpu::add_copy(table);
+  cpu::add_elementwise(table);
+  cpu::add_gelu(table);
+  cpu::add_matmul(table);
   cpu::add_softmax(table);
   return table;
 }

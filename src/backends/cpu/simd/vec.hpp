@@ -217,8 +217,23 @@ STRATA_INLINE void narrow_bf16(std::uint16_t* to, Pack<std::uint32_t, N> word) {
   }
 }
 
+// Integers of 8 or 16 bits as floats, exactly.
+template <int N, class T>
+STRATA_INLINE Pack<float, N> widen_integers(const T* from) {
+  if constexpr (Pack<float, N>::kLeaf) {
+    typename VectorOf<T, N>::type narrow;
+    __builtin_memcpy(&narrow, from, sizeof narrow);
+    const auto whole = __builtin_convertvector(narrow, typename Pack<std::int32_t, N>::Vector);
+    return {__builtin_convertvector(whole, typename Pack<float, N>::Vector)};
+  } else {
+    return {widen_integers<N / 2>(from), widen_integers<N / 2>(from + N / 2)};
+  }
+}
+
 STRATA_INLINE Floats load(const float* from) { return load_same<Floats>(from); }
 STRATA_INLINE Floats load(const std::uint16_t* from) { return widen_bf16<kLanes>(from); }
+STRATA_INLINE Floats load(const std::uint8_t* from) { return widen_integers<kLanes>(from); }
+STRATA_INLINE Floats load(const std::int16_t* from) { return widen_integers<kLanes>(from); }
 STRATA_INLINE void store(float* to, Floats a) { store_same(to, a); }
 // To nearest even; a NaN stays one, quiet: as BFloat16 does it.
 STRATA_INLINE void store(std::uint16_t* to, Floats a) {

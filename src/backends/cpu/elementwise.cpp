@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "strata/ops/elementwise.hpp"
+
+#include <cstring>
+#include <vector>
+
+#include "backends/cpu/backend.hpp"
+#include "backends/cpu/common.hpp"
+#include "backends/cpu/kernels.hpp"
+#include "backends/cpu/simd/elementwise.hpp"
+#include "backends/cpu/threads.hpp"
+
+namespace strata::cpu {
+namespace {
+
+template <class T>
+using Binary = void (*)(const T*, const T*, T*, std::int64_t);
+
+// A short suffix is written out several times first, so that each call has a thousand elements or so.
+template <class T>
+std::vector<T> repeated(const T* b, std::int64_t n) {
+  const std::int64_t times = n < 512 ? 1024 / n : 1;
+  std::vector<T> result(static_cast<std::size_t>(times * n));
+  for (std::int64_t i = 0; i < times; ++i)
+    std::memcpy(result.data() + i * n, b, static_cast<std::size_t>(n) * sizeof(T));
+  return result;
+}
+
+template <class T>
+void binary(Binary<T> kernel, Inputs in, Outputs out, const Context& ctx) {
+  const T* a = memory<T>(in[0]);
+  T* y = memory<T>(out[0]);
+  const std::int64_t n = in[0].numel(), suffix = in[1].numel();
+  if (n == 0) return;
+  if (suffix == n) {
+    const T* b = memory<T>(in[1]);
+    parallel_for(ctx, n, kChunk,
+                 [&](std::int64_t begin, std::int64_t end) { kernel(a + begin, b + begin, y + begin, end - begin); });
+    return;
+  }
+  const std::vector<T> b = repeated(memory<T>(in[1]), suffix);
+  const auto width = static_cast<std::int64_t>(b.size());
+  const std::int64_t grain = rows_a_chunk(width) * width;
+  parallel_for(ctx, n, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (; begin < end; begin += width) kernel(a + begin, b.data(), y + begin, std::min(width, end - begin));
+  });
+}
+
+template <class T>
+void add(const ops::Add&, Inputs in, Outputs out, Context& ctx) {
+  binary<T>(arithmetic<T>(simd(ctx, elementwise_simd)).add, in, out, ctx);
+}
+
+template <class T>
+void mul(const ops::Mul&, Inputs in, Outputs out, Context& ctx) {
+  binary<T>(arithmetic<T>(simd(ctx, elementwise_simd)).mul, in, out, ctx);
+}
+
+template <class T>
+void scale(const ops::Scale& op, Inputs in, Outputs out, Context& ctx) {
+  const auto kernel = arithmetic<T>(simd(ctx, elementwise_simd)).scale;
+  const T* x = memory<T>(in[0]);
+  T* y = memory<T>(out[0]);
+  parallel_for(ctx, in[0].numel(), kChunk, [&](std::int64_t begin, std::int64_t end) {
+    kernel(x + begin, static_cast<float>(op.alpha), y + begin, end - begin);
+  });
+}
+
+}  // namespace
+
+void add_elementwise(KernelTable& table) {
+  add_both<ops::Add>(table, add<float>, add<std::uint16_t>);
+  add_both<ops::Mul>(table, mul<float>, mul<std::uint16_t>);
+  add_both<ops::Scale>(table, scale<float>, scale<std::uint16_t>);
+}
+
+}  // namespace strata::cpu

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/cpu/simd/elementwise.hpp"
+
+#include "backends/cpu/simd/math.hpp"
+#include "backends/cpu/simd/vec.hpp"
+
+namespace strata::cpu::STRATA_ISA {
+namespace {
+
+template <class T>
+void add(const T* a, const T* b, T* y, std::int64_t n) {
+  map(
+      y, a, b, n, [](Floats u, Floats v) __attribute__((always_inline)) { return u + v; });
+}
+
+template <class T>
+void mul(const T* a, const T* b, T* y, std::int64_t n) {
+  map(
+      y, a, b, n, [](Floats u, Floats v) __attribute__((always_inline)) { return u * v; });
+}
+
+template <class T>
+void scale(const T* x, float alpha, T* y, std::int64_t n) {
+  map(
+      y, x, n, [=](Floats u) __attribute__((always_inline)) { return u * splat(alpha); });
+}
+
+template <class T>
+void gelu(const T* x, T* y, std::int64_t n) {
+  map(
+      y, x, n, [](Floats u) __attribute__((always_inline)) { return u * normal(u).below; });
+}
+
+template <class T>
+void gelu_backward(const T* x, const T* dy, T* dx, std::int64_t n) {
+  map(
+      dx, x, dy, n, [](Floats u, Floats v) __attribute__((always_inline)) {
+        const Normal p = normal(u);
+        return v * (p.below + u * p.density);
+      });
+}
+
+void fill(float* y, float value, std::int64_t n) {
+  const Floats lanes = splat(value);
+  std::int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) store(y + i, lanes);
+  if (i < n) store_some(y + i, n - i, lanes);
+}
+
+void axpy(const float* x, float alpha, float* y, std::int64_t n) {
+  map(
+      y, y, x, n, [=](Floats u, Floats v) __attribute__((always_inline)) { return u + splat(alpha) * v; });
+}
+
+template <class T>
+void affine(const T* x, float* y, std::int64_t n, float factor, float shift) {
+  map(
+      y, x, n, [=](Floats u) __attribute__((always_inline)) { return u * splat(factor) + splat(shift); });
+}
+
+template <class Y, class X>
+void convert_all(const X* x, Y* y, std::int64_t n) {
+  map(
+      y, x, n, [](Floats u) __attribute__((always_inline)) { return u; });
+}
+
+template <class T>
+constexpr ArithmeticSimd<T> kArithmetic{&add<T>, &mul<T>, &scale<T>, &gelu<T>, &gelu_backward<T>};
+
+}  // namespace
+
+extern const ElementwiseSimd elementwise_simd{kArithmetic<float>,
+                                              kArithmetic<std::uint16_t>,
+                                              &fill,
+                                              &axpy,
+                                              &affine<float>,
+                                              &affine<std::uint8_t>,
+                                              &affine<std::int16_t>,
+                                              &convert_all<float, std::uint16_t>,
+                                              &convert_all<std::uint16_t, float>};
+
+}  // namespace strata::cpu::STRATA_ISA
