@@ -10,8 +10,10 @@ namespace {
 
 void check_heads(std::string_view op, const Shape& q, std::int64_t head_width) {
   STRATA_CHECK(head_width > 0 && head_width <= 128 && head_width % 8 == 0, usage, op,
-               fmt::format("head width {} is not a multiple of 8 up to 128", head_width), "choose another number of heads");
-  STRATA_CHECK(q[1] % head_width == 0, usage, op, fmt::format("width {} does not divide into heads of {}", q[1], head_width),
+               fmt::format("head width {} is not a multiple of 8 up to 128", head_width),
+               "choose another number of heads");
+  STRATA_CHECK(q[1] % head_width == 0, usage, op,
+               fmt::format("width {} does not divide into heads of {}", q[1], head_width),
                "the number of heads must divide the width");
 }
 
@@ -41,11 +43,13 @@ Shape lse_shape(const TensorSpec& q, std::int64_t head_width) { return {q.shape[
 
 // Are a and b, in this order, neighbouring column blocks of one matrix?
 bool adjacent_columns(const Tensor& a, const Tensor& b) {
-  return a.storage() == b.storage() && a.dtype() == b.dtype() && a.shape() == b.shape() && a.stride(0) == b.stride(0) && a.stride(1) == 1 &&
-         b.stride(1) == 1 && b.byte_offset() == a.byte_offset() + static_cast<std::size_t>(a.dim(1)) * size_of(a.dtype());
+  return a.storage() == b.storage() && a.dtype() == b.dtype() && a.shape() == b.shape() && a.stride(0) == b.stride(0) &&
+         a.stride(1) == 1 && b.stride(1) == 1 &&
+         b.byte_offset() == a.byte_offset() + static_cast<std::size_t>(a.dim(1)) * size_of(a.dtype());
 }
 
-// Memory for dq, dk, dv; side by side in one buffer when q, k, v lie so, because join_columns then returns that buffer as it is.
+// Memory for dq, dk, dv; side by side in one buffer when q, k, v lie so, because join_columns then returns that buffer
+// as it is.
 std::vector<Tensor> gradient_buffers(Context& ctx, const Tensor& q, const Tensor& k, const Tensor& v) {
   const auto own = [&](const Tensor& x) { return ctx.empty(x.dtype(), x.shape()); };
   if (!adjacent_columns(q, k) || !adjacent_columns(k, v)) return {own(q), own(k), own(v)};
@@ -69,7 +73,8 @@ std::vector<Tensor> Attention::gradient(const GradientArgs& args) const {
   const Tensor d_o = args.grads[0].defined() ? args.grads[0] : zeros_like(args.ctx, out[0].spec());
   auto grads = gradient_buffers(args.ctx, in[0], in[1], in[2]);
   const AttentionBackward backward{head_width, scale, longest_query, longest_key};
-  const std::vector<Tensor> operands{in[0], in[1], in[2], in[3], in[4], out[0], out[1], d_o, optional_tensor(args.grads, 1)};
+  const std::vector<Tensor> operands{
+      in[0], in[1], in[2], in[3], in[4], out[0], out[1], d_o, optional_tensor(args.grads, 1)};
   run_into(args.ctx, backward, operands, grads);
   grads.resize(5);
   for (int i = 0; i < 3; ++i)

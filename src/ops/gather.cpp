@@ -64,7 +64,8 @@ std::vector<Tensor> AddRows::gradient(const GradientArgs& args) const {
   if (args.wants(1)) {
     const auto& table = args.specs[1];
     // Converted before the sum: a table in f32 gets an f32 sum also from bf16 rows.
-    grads[1] = run1(args.ctx, ScatterAddRows{table.shape[0]}, {cast(args.ctx, args.grad(), table.dtype), args.inputs[2]});
+    grads[1] =
+        run1(args.ctx, ScatterAddRows{table.shape[0]}, {cast(args.ctx, args.grad(), table.dtype), args.inputs[2]});
   }
   return grads;
 }

@@ -28,11 +28,13 @@ void check_kept(std::string_view op, const TensorSpec& kept) {
 }  // namespace
 
 std::array<std::int64_t, 3> patch_grid(std::string_view subject, const Shape& volume, const PatchGeometry& geometry) {
-  STRATA_CHECK(volume.ndim() >= 3, usage, subject, fmt::format("a volume of shape {} has no depth, height and width", volume.str()));
+  STRATA_CHECK(volume.ndim() >= 3, usage, subject,
+               fmt::format("a volume of shape {} has no depth, height and width", volume.str()));
   std::array<std::int64_t, 3> grid{};
   for (std::size_t axis = 0; axis < 3; ++axis) {
     const std::int64_t size = volume[static_cast<int>(axis) - 3], patch = geometry.patch[axis];
-    STRATA_CHECK(patch > 0, usage, subject, fmt::format("a patch of {} voxels along {} is impossible", patch, kAxisNames[axis]));
+    STRATA_CHECK(patch > 0, usage, subject,
+                 fmt::format("a patch of {} voxels along {} is impossible", patch, kAxisNames[axis]));
     STRATA_CHECK(size % patch == 0, usage, subject,
                  fmt::format("{} {} does not divide into patches of {}", kAxisNames[axis], size, patch),
                  fmt::format("resize or crop the volume to a multiple of {} along {}", patch, kAxisNames[axis]));

@@ -14,7 +14,8 @@ void check_tokens(std::string_view op, const TensorSpec& x, std::string_view wha
 void check_offsets(std::string_view op, const TensorSpec& offsets, std::string_view what) {
   expect_type(op, offsets, what, DType::i32);
   expect_ndim(op, offsets, what, 1);
-  STRATA_CHECK(offsets.shape[0] >= 1, usage, op, fmt::format("{} must hold the number of sequences plus one, got none", what));
+  STRATA_CHECK(offsets.shape[0] >= 1, usage, op,
+               fmt::format("{} must hold the number of sequences plus one, got none", what));
 }
 
 void check_regroup(std::string_view op, Specs inputs, std::int64_t prefix, std::int64_t rows) {
@@ -24,7 +25,8 @@ void check_regroup(std::string_view op, Specs inputs, std::int64_t prefix, std::
   check_offsets(op, inputs[2], "coarse");
   check_offsets(op, inputs[3], "parts");
   expect_shape(op, inputs[3], "parts", inputs[2].shape);
-  STRATA_CHECK(prefix >= 0 && rows >= 0, usage, op, fmt::format("{} prefix tokens and {} rows are impossible", prefix, rows));
+  STRATA_CHECK(prefix >= 0 && rows >= 0, usage, op,
+               fmt::format("{} prefix tokens and {} rows are impossible", prefix, rows));
 }
 
 std::int64_t sequences(const TensorSpec& offsets) { return offsets.shape[0] - 1; }
@@ -39,7 +41,8 @@ std::vector<TensorSpec> MergeTokens::infer(Specs inputs) const {
 std::vector<Tensor> MergeTokens::gradient(const GradientArgs& args) const {
   std::vector<Tensor> grads(4);
   if (!args.wants(0)) return grads;
-  const SplitTokens split{prefix, args.specs[0].shape[0], rule == PrefixMerge::mean ? PrefixSplit::share : PrefixSplit::copy};
+  const SplitTokens split{prefix, args.specs[0].shape[0],
+                          rule == PrefixMerge::mean ? PrefixSplit::share : PrefixSplit::copy};
   grads[0] = run1(args.ctx, split, {args.grad(), args.inputs[1], args.inputs[2], args.inputs[3]});
   return grads;
 }
@@ -52,7 +55,8 @@ std::vector<TensorSpec> SplitTokens::infer(Specs inputs) const {
 std::vector<Tensor> SplitTokens::gradient(const GradientArgs& args) const {
   std::vector<Tensor> grads(4);
   if (!args.wants(0)) return grads;
-  const MergeTokens merge{prefix, args.specs[0].shape[0], rule == PrefixSplit::copy ? PrefixMerge::sum : PrefixMerge::mean};
+  const MergeTokens merge{prefix, args.specs[0].shape[0],
+                          rule == PrefixSplit::copy ? PrefixMerge::sum : PrefixMerge::mean};
   grads[0] = run1(args.ctx, merge, {args.grad(), args.inputs[1], args.inputs[2], args.inputs[3]});
   return grads;
 }
@@ -84,7 +88,8 @@ std::vector<TensorSpec> SplitPrefix::infer(Specs inputs) const {
   check_offsets(kName, inputs[1], "offsets");
   const std::int64_t patches = x.shape[0] - sequences(inputs[1]) * prefix;
   STRATA_CHECK(prefix >= 0 && patches >= 0, usage, kName,
-               fmt::format("{} rows cannot hold {} prefix tokens for each of {} sequences", x.shape[0], prefix, sequences(inputs[1])));
+               fmt::format("{} rows cannot hold {} prefix tokens for each of {} sequences", x.shape[0], prefix,
+                           sequences(inputs[1])));
   return {{x.dtype, {prefix, x.shape[1]}}, {x.dtype, {patches, x.shape[1]}}};
 }
 

@@ -46,7 +46,8 @@ void cubic_antialias_row(double centre, double step, std::int64_t in, double* ro
   const auto first = std::max<std::int64_t>(static_cast<std::int64_t>(middle - support + 0.5), 0);
   const auto last = std::min<std::int64_t>(static_cast<std::int64_t>(middle + support + 0.5), in);
   double sum = 0;
-  for (auto j = first; j < last; ++j) sum += row[j] = cubic_kernel(std::abs((static_cast<double>(j) + 0.5 - middle) / widening), kSharpness);
+  for (auto j = first; j < last; ++j)
+    sum += row[j] = cubic_kernel(std::abs((static_cast<double>(j) + 0.5 - middle) / widening), kSharpness);
   for (auto j = first; j < last; ++j) row[j] /= sum;
 }
 
@@ -84,7 +85,8 @@ std::vector<Tensor> Resample::gradient(const GradientArgs& args) const {
   return {run1(args.ctx, transposed, {args.grad()})};
 }
 
-Tensor resample(Context& ctx, const Tensor& x, int first_axis, const std::vector<std::int64_t>& to, ResampleFilter filter) {
+Tensor resample(Context& ctx, const Tensor& x, int first_axis, const std::vector<std::int64_t>& to,
+                ResampleFilter filter) {
   Tensor result = x;
   for (std::size_t i = 0; i < to.size(); ++i) {
     const int axis = first_axis + static_cast<int>(i);

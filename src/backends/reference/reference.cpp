@@ -10,6 +10,12 @@ std::shared_ptr<Backend> make_reference_backend() { return make_host_backend("re
 
 KernelTable make_reference_table() {
   KernelTable table("reference");
+  reference::register_attention(table);
+  reference::register_dropout(table);
+  reference::register_gather(table);
+  reference::register_patches(table);
+  reference::register_regroup(table);
+  reference::register_resample(table);
   reference::register_softmax(table);
   return table;
 }

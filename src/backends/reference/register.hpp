@@ -6,6 +6,12 @@
 
 namespace strata::reference {
 
+void register_attention(KernelTable& table);
+void register_dropout(KernelTable& table);
+void register_gather(KernelTable& table);
+void register_patches(KernelTable& table);
+void register_regroup(KernelTable& table);
+void register_resample(KernelTable& table);
 void register_softmax(KernelTable& table);
 
 }  // namespace strata::reference

@@ -36,4 +36,10 @@ bool floating(const Op&, Specs inputs) {
   return all_floating(inputs);
 }
 
+// Of ops with integer inputs behind a floating one.
+template <class Op>
+bool first_floating(const Op&, Specs inputs) {
+  return !inputs.empty() && is_floating(inputs[0].dtype);
+}
+
 }  // namespace strata::reference
