@@ -9,39 +9,13 @@
 #include <cstring>
 #include <numeric>
 
-#include "parallel/comm/checking.hpp"
-#include "parallel/comm/tracing.hpp"
-#include "parallel/comm/watchdog.hpp"
-#include "parallel/comm/wrapper.hpp"
 #include "strata/runtime/context.hpp"
-#include "tests/support/ranks.hpp"
+#include "tests/support/worlds.hpp"
 
 namespace strata::comm {
 namespace {
 
-using testing::launch;
-
-// The launched ranks as they are, through each wrapper, and, under MPI, with tensors cut into pieces as huge ones are; one rank also as `local`.
-void each_world(const testing::Body& body) {
-  testing::run_ranks([&](Communicator& world) {
-    {
-      SCOPED_TRACE("bare");
-      body(world);
-    }
-    SCOPED_TRACE("watchdog over tracing over checking");
-    const std::shared_ptr<Communicator> checking = make_checking(borrowed(world));
-    const std::shared_ptr<Communicator> tracing = make_tracing(checking, std::make_shared<Trace>());
-    body(*make_watchdog(tracing, std::chrono::seconds(60)));
-  });
-  if (launch().mpi_world_in_pieces) {
-    SCOPED_TRACE("MPI in pieces of 5 elements");
-    testing::run_ranks([&](Communicator&) { body(*launch().mpi_world_in_pieces(5)); });
-  }
-  if (testing::launched_ranks() == 1) {
-    SCOPED_TRACE("local");
-    body(*make_local());
-  }
-}
+using testing::each_world;
 
 double value(int rank, std::int64_t i) { return static_cast<double>((3 * rank + i) % 6); }
 
