@@ -19,6 +19,12 @@ T* memory(const Tensor& tensor) {
   return static_cast<T*>(tensor.raw());
 }
 
+// Null where an optional input was not given.
+template <class T>
+const T* optional_memory(Inputs in, std::size_t i) {
+  return i < in.size() && in[i].defined() ? memory<const T>(in[i]) : nullptr;
+}
+
 // Predicate: every input that is there has this type.
 template <DType T, class Op>
 bool all_are(const Op&, Specs inputs) {

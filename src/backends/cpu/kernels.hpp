@@ -8,9 +8,13 @@
 namespace strata::cpu {
 
 void add_copy(KernelTable& table);
+void add_cross_entropy(KernelTable& table);
 void add_elementwise(KernelTable& table);
 void add_gelu(KernelTable& table);
+void add_l2_normalize(KernelTable& table);
+void add_layer_norm(KernelTable& table);
 void add_matmul(KernelTable& table);
+void add_reduce(KernelTable& table);
 void add_softmax(KernelTable& table);
 
 }  // namespace strata::cpu

@@ -7,9 +7,13 @@ namespace strata {
 KernelTable make_cpu_table() {
   KernelTable table("cpu");
   cpu::add_copy(table);
+  cpu::add_cross_entropy(table);
   cpu::add_elementwise(table);
   cpu::add_gelu(table);
+  cpu::add_l2_normalize(table);
+  cpu::add_layer_norm(table);
   cpu::add_matmul(table);
+  cpu::add_reduce(table);
   cpu::add_softmax(table);
   return table;
 }

@@ -281,21 +281,53 @@ STRATA_INLINE float max_lanes(Floats a) {
   return lane[0];
 }
 
-// --- whole arrays
-// ----------------------------------------------------------------------------------------------------------------------------
+// --- whole arrays ----------------------------------------------------------------------------------------------------
+
+// Sixteen columns of several arrays at once, or fewer at the end of a row: what `each` hands out.
+struct Block {
+  std::int64_t begin, count;
+
+  template <class T>
+  STRATA_INLINE Floats load(const T* from, float rest = 0) const {
+    if (count == kLanes) return STRATA_ISA::load(from + begin);
+    return load_some(from + begin, count, rest);
+  }
+  template <class T>
+  STRATA_INLINE void store(T* to, Floats a) const {
+    if (count == kLanes)
+      STRATA_ISA::store(to + begin, a);
+    else
+      store_some(to + begin, count, a);
+  }
+};
+
+// f(block) for 0 .. n, in order. Inlined twice, with the full blocks' branches gone.
+template <class F>
+STRATA_INLINE void each(std::int64_t n, F f) {
+  std::int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) f(Block{i, kLanes});
+  if (i < n) f(Block{i, n - i});
+}
+
+// The sum over f(block)'s lanes; lanes beyond n must be 0.
+template <class F>
+STRATA_INLINE float fold(std::int64_t n, F f) {
+  Floats sum = splat(0.0f);
+  each(
+      n, [&](Block at) __attribute__((always_inline)) { sum = sum + f(at); });
+  return sum_lanes(sum);
+}
 
 // y[i] = f(x[i]) ..., sixteen at a time. f is called with Floats and must not mix lanes.
 template <class Y, class X, class F>
 STRATA_INLINE void map(Y* y, const X* x, std::int64_t n, F f) {
-  std::int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) store(y + i, f(load(x + i)));
-  if (i < n) store_some(y + i, n - i, f(load_some(x + i, n - i)));
+  each(
+      n, [&](Block at) __attribute__((always_inline)) { at.store(y, f(at.load(x))); });
 }
 template <class Y, class A, class B, class F>
 STRATA_INLINE void map(Y* y, const A* a, const B* b, std::int64_t n, F f) {
-  std::int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) store(y + i, f(load(a + i), load(b + i)));
-  if (i < n) store_some(y + i, n - i, f(load_some(a + i, n - i), load_some(b + i, n - i)));
+  each(
+      n, [&](Block at) __attribute__((always_inline)) { at.store(y, f(at.load(a), at.load(b))); });
 }
 
 }  // namespace
