@@ -20,9 +20,9 @@ namespace strata::ops {
 struct AdamWStep {
   static constexpr std::string_view kName = "adamw_step";
   static constexpr int kHyperColumns = 7;
-  std::vector<std::int32_t> groups;
+  std::vector<std::int32_t> groups = {};
   bool decoupled = true;
-  std::vector<DType> compute_copy;
+  std::vector<DType> compute_copy = {};
   std::vector<TensorSpec> infer(Specs inputs) const;
 };
 
@@ -32,9 +32,9 @@ struct AdamWStep {
 struct SgdStep {
   static constexpr std::string_view kName = "sgd_step";
   static constexpr int kHyperColumns = 5;
-  std::vector<std::int32_t> groups;
+  std::vector<std::int32_t> groups = {};
   bool nesterov = false;
-  std::vector<DType> compute_copy;
+  std::vector<DType> compute_copy = {};
   std::vector<TensorSpec> infer(Specs inputs) const;
 };
 
@@ -43,8 +43,8 @@ struct SgdStep {
 struct LionStep {
   static constexpr std::string_view kName = "lion_step";
   static constexpr int kHyperColumns = 4;
-  std::vector<std::int32_t> groups;
-  std::vector<DType> compute_copy;
+  std::vector<std::int32_t> groups = {};
+  std::vector<DType> compute_copy = {};
   std::vector<TensorSpec> infer(Specs inputs) const;
 };
 
@@ -54,8 +54,8 @@ struct LionStep {
 struct LambStep {
   static constexpr std::string_view kName = "lamb_step";
   static constexpr int kHyperColumns = 8;
-  std::vector<std::int32_t> groups;
-  std::vector<DType> compute_copy;
+  std::vector<std::int32_t> groups = {};
+  std::vector<DType> compute_copy = {};
   std::vector<TensorSpec> infer(Specs inputs) const;
 };
 

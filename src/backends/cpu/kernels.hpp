@@ -16,5 +16,6 @@ void add_layer_norm(KernelTable& table);
 void add_matmul(KernelTable& table);
 void add_reduce(KernelTable& table);
 void add_softmax(KernelTable& table);
+void add_step(KernelTable& table);
 
 }  // namespace strata::cpu

@@ -15,6 +15,7 @@ KernelTable make_cpu_table() {
   cpu::add_matmul(table);
   cpu::add_reduce(table);
   cpu::add_softmax(table);
+  cpu::add_step(table);
   return table;
 }
 

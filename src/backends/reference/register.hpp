@@ -13,5 +13,6 @@ void register_patches(KernelTable& table);
 void register_regroup(KernelTable& table);
 void register_resample(KernelTable& table);
 void register_softmax(KernelTable& table);
+void register_step(KernelTable& table);
 
 }  // namespace strata::reference
