@@ -7,6 +7,7 @@
 
 #include "backends/cpu/backend.hpp"
 #include "backends/cpu/common.hpp"
+#include "backends/cpu/copy.hpp"
 #include "backends/cpu/kernels.hpp"
 #include "backends/cpu/simd/elementwise.hpp"
 #include "backends/cpu/threads.hpp"
@@ -92,14 +93,7 @@ void copy_views(const Tensor& source, const Tensor& target, const Context& ctx) 
   });
 }
 
-void copy(const ops::Copy&, Inputs in, Outputs out, Context& ctx) {
-  switch (size_of(in[0].dtype())) {
-    case 1: return copy_views<std::uint8_t>(in[0], out[0], ctx);
-    case 2: return copy_views<std::uint16_t>(in[0], out[0], ctx);
-    case 4: return copy_views<std::uint32_t>(in[0], out[0], ctx);
-    default: return copy_views<std::uint64_t>(in[0], out[0], ctx);
-  }
-}
+void copy(const ops::Copy&, Inputs in, Outputs out, Context& ctx) { copy_view(in[0], out[0], ctx); }
 
 void cast(const ops::Cast& op, Inputs in, Outputs out, Context& ctx) {
   const auto& kernels = simd(ctx, elementwise_simd);
@@ -154,6 +148,15 @@ void fill(const ops::Fill& op, Inputs, Outputs out, Context& ctx) {
 bool serves_fill(const ops::Fill& op, Specs) { return is_floating(op.output.dtype); }
 
 }  // namespace
+
+void copy_view(const Tensor& from, const Tensor& to, const Context& ctx) {
+  switch (size_of(from.dtype())) {
+    case 1: return copy_views<std::uint8_t>(from, to, ctx);
+    case 2: return copy_views<std::uint16_t>(from, to, ctx);
+    case 4: return copy_views<std::uint32_t>(from, to, ctx);
+    default: return copy_views<std::uint64_t>(from, to, ctx);
+  }
+}
 
 void add_copy(KernelTable& table) {
   table.add<ops::Copy>("memory", copy, serves::anything);

@@ -7,14 +7,20 @@
 
 namespace strata::cpu {
 
+void add_concat(KernelTable& table);
 void add_copy(KernelTable& table);
 void add_cross_entropy(KernelTable& table);
+void add_dropout(KernelTable& table);
 void add_elementwise(KernelTable& table);
+void add_gather(KernelTable& table);
 void add_gelu(KernelTable& table);
 void add_l2_normalize(KernelTable& table);
 void add_layer_norm(KernelTable& table);
 void add_matmul(KernelTable& table);
+void add_patches(KernelTable& table);
 void add_reduce(KernelTable& table);
+void add_regroup(KernelTable& table);
+void add_resample(KernelTable& table);
 void add_softmax(KernelTable& table);
 void add_step(KernelTable& table);
 

@@ -142,8 +142,14 @@ template <class To, class T, int N>
 STRATA_INLINE Pack<To, N> convert(Pack<T, N> a) {
   if constexpr (Pack<T, N>::kLeaf && Pack<To, N>::kLeaf) {
     return {__builtin_convertvector(a.v, typename Pack<To, N>::Vector)};
-  } else if constexpr (!Pack<T, N>::kLeaf) {
+  } else if constexpr (!Pack<T, N>::kLeaf && !Pack<To, N>::kLeaf) {
     return {convert<To>(a.lo), convert<To>(a.hi)};
+  } else if constexpr (!Pack<T, N>::kLeaf) {  // two registers become one
+    const auto lo = convert<To>(a.lo), hi = convert<To>(a.hi);
+    Pack<To, N> result;
+    __builtin_memcpy(&result.v, &lo, sizeof lo);
+    __builtin_memcpy(reinterpret_cast<char*>(&result.v) + sizeof lo, &hi, sizeof hi);
+    return result;
   } else {  // one register becomes two
     using Half = typename VectorOf<T, N / 2>::type;
     Half lo, hi;
