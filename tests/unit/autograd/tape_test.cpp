@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "strata/ops/concat.hpp"
 #include "strata/ops/elementwise.hpp"
 #include "strata/ops/gelu.hpp"

@@ -111,7 +111,9 @@ TEST_F(LayersTest, HalvesOfTheHeadsAddUpToTheWhole) {
       return tape.constant(sum);
     };
     const Tensor out = part.forward(tape, tape.constant(x), two).value();
-    if (rank == 1) EXPECT_LE(fixtures::relative_error(device_.ctx, out, expected), 1e-14);
+    if (rank == 1) {
+      EXPECT_LE(fixtures::relative_error(device_.ctx, out, expected), 1e-14);
+    }
   }
 }
 
