@@ -128,7 +128,7 @@ Tensor Tensor::rows() const {
   STRATA_CHECK(ndim() >= 1 && is_row_dense(), internal, "tensor", fmt::format("{} is not a matrix with a leading dimension", shape_.str()));
   Tensor view = *this;
   const std::int64_t width = dim(-1), step = row_stride();
-  view.shape_ = Shape{width == 0 ? 0 : numel() / width, width};
+  view.shape_ = Shape{shape_.outer(-1), width};
   view.strides_ = {step, 1};
   return view;
 }

@@ -23,6 +23,10 @@ struct Param {
   DType dtype;
 };
 
+void PrintTo(const Param& param, std::ostream* out) {
+  *out << param.the_case.name() << ", " << name_of(param.dtype) << ", " << param.backend;
+}
+
 // The reference must serve all types that a case names; other backends run what their own table serves.
 std::vector<Param> params(bool gradients) {
   std::vector<Param> list;

@@ -6,10 +6,15 @@
 
 #include <cctype>
 #include <cstdlib>
+#include <ostream>
 #include <string>
 #include <string_view>
 
+#include "tests/conformance/op_case.hpp"
+
 namespace strata::conformance {
+
+inline void PrintTo(const OpCase& the_case, std::ostream* out) { *out << the_case.name(); }
 
 inline std::string gtest_name(const std::string& text) {
   std::string name;

@@ -91,6 +91,10 @@ OpCase::OpCase(std::string text, std::function<AnyOp(DType)> maker, std::vector<
   if (!any.gradient) without_gradient = "the op has no gradient rule";
 }
 
+bool OpCase::has_gradient() const {
+  return without_gradient.empty() && std::ranges::any_of(inputs, &Input::wants_gradient);
+}
+
 OpCase OpCase::types(std::vector<DType> list) const {
   return changed(*this, [&](OpCase& c) { c.dtypes = std::move(list); });
 }

@@ -46,6 +46,7 @@ struct Input {
   Input as(View layout) const;
   Input constant() const;  // the op has no gradient for it
   DType type(DType tested) const;
+  bool wants_gradient() const { return given && differentiated && is_floating(type(DType::f64)); }
 };
 
 Input normal(Shape shape, double deviation = 1, double mean = 0);
@@ -108,7 +109,7 @@ class OpCase {
 
   // "softmax: one row"
   std::string name() const { return op_name + ": " + label; }
-  bool has_gradient() const { return without_gradient.empty(); }
+  bool has_gradient() const;  // a rule, and an input to differentiate
   bool only_timed() const { return timed_bytes > 0; }
 
   std::string op_name, label;

@@ -11,9 +11,18 @@ std::shared_ptr<Backend> make_reference_backend() { return make_host_backend("re
 KernelTable make_reference_table() {
   KernelTable table("reference");
   reference::register_attention(table);
+  reference::register_concat(table);
+  reference::register_copy(table);
+  reference::register_cross_entropy(table);
   reference::register_dropout(table);
+  reference::register_elementwise(table);
   reference::register_gather(table);
+  reference::register_gelu(table);
+  reference::register_l2_normalize(table);
+  reference::register_layer_norm(table);
+  reference::register_matmul(table);
   reference::register_patches(table);
+  reference::register_reduce(table);
   reference::register_regroup(table);
   reference::register_resample(table);
   reference::register_softmax(table);

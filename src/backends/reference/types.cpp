@@ -109,6 +109,21 @@ void store(const Tensor& tensor, const Values& values) {
   });
 }
 
+void store_integers(const Tensor& tensor, const std::vector<std::int64_t>& values) {
+  STRATA_CHECK(!is_floating(tensor.dtype()) && static_cast<std::int64_t>(values.size()) == tensor.numel(), internal,
+               "reference", "wrong type or number of values for " + tensor.spec().str());
+  auto value = values.begin();
+  with_type(tensor.dtype(), [&]<class T>(T) {
+    if constexpr (std::is_integral_v<T>) {
+      T* first = tensor.data<T>();
+      constexpr auto least = static_cast<std::int64_t>(std::numeric_limits<T>::min()),
+                     most = static_cast<std::int64_t>(std::numeric_limits<T>::max());
+      for_each_offset(tensor,
+                      [&](std::int64_t offset) { first[offset] = static_cast<T>(std::clamp(*value++, least, most)); });
+    }
+  });
+}
+
 Rows rows_of(const Shape& shape) {
   if (shape.ndim() == 0) return {1, 1};
   return {shape.outer(shape.ndim() - 1), shape[-1]};

@@ -19,6 +19,9 @@ Values load(const Tensor& tensor);
 std::vector<std::int64_t> load_integers(const Tensor& tensor);  // i32, i64, i16 or u8
 void store(const Tensor& tensor, const Values& values);  // into an integer type: rounds to nearest even and saturates
 
+void store_integers(const Tensor& tensor,
+                    const std::vector<std::int64_t>& values);  // into an integer type: saturates
+
 inline std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
 // A matrix whose rows are the last axis of a tensor: how row-wise ops see their input. A scalar is one row of one.

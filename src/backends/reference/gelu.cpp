@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "strata/ops/gelu.hpp"
+
+#include <cmath>
+#include <numbers>
+
+#include "backends/reference/register.hpp"
+#include "backends/reference/types.hpp"
+
+namespace strata::reference {
+namespace {
+
+double normal_distribution(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
+double normal_density(double x) { return std::exp(-0.5 * x * x) * std::numbers::inv_sqrtpi / std::numbers::sqrt2; }
+
+void gelu(const ops::Gelu&, Inputs in, Outputs out, Context&) {
+  Values x = load(in[0]);
+  for (double& value : x) value *= normal_distribution(value);
+  store(out[0], x);
+}
+
+void gelu_backward(const ops::GeluBackward&, Inputs in, Outputs out, Context&) {
+  const Values x = load(in[0]);
+  Values dy = load(in[1]);
+  for (std::size_t i = 0; i < x.size(); ++i) dy[i] *= normal_distribution(x[i]) + x[i] * normal_density(x[i]);
+  store(out[0], dy);
+}
+
+}  // namespace
+
+void register_gelu(KernelTable& table) {
+  table.add<ops::Gelu>("reference", gelu, floating);
+  table.add<ops::GeluBackward>("reference", gelu_backward, floating);
+}
+
+}  // namespace strata::reference

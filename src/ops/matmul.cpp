@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "strata/ops/matmul.hpp"
+
+#include <fmt/format.h>
+
+#include "strata/ops/copy.hpp"
+#include "strata/ops/reduce.hpp"
+
+namespace strata::ops {
+
+std::vector<TensorSpec> Matmul::infer(Specs inputs) const {
+  expect_inputs(kName, inputs, 2, 2);
+  const TensorSpec &a = inputs[0], &b = inputs[1];
+  expect_floating(kName, a, "a");
+  expect_same_type(kName, a, b);
+  const int ndim = a.shape.ndim();
+  STRATA_CHECK((ndim == 2 || ndim == 3) && b.shape.ndim() == ndim, usage, kName,
+               fmt::format("{} · {}: both must be matrices, or both batches of matrices", a.str(), b.str()));
+  STRATA_CHECK(ndim == 2 || a.shape[0] == b.shape[0], usage, kName,
+               fmt::format("{} · {}: batches of {} and {}", a.str(), b.str(), a.shape[0], b.shape[0]));
+  const std::int64_t m = a.shape[transpose_a ? -1 : -2], inner_a = a.shape[transpose_a ? -2 : -1];
+  const std::int64_t n = b.shape[transpose_b ? -2 : -1], inner_b = b.shape[transpose_b ? -1 : -2];
+  STRATA_CHECK(inner_a == inner_b, usage, kName,
+               fmt::format("{}{} · {}{}: inner sizes {} and {} differ", a.str(), transpose_a ? " transposed" : "",
+                           b.str(), transpose_b ? " transposed" : "", inner_a, inner_b));
+  return {{wide ? accumulation_type(a.dtype) : a.dtype, a.shape.with(-2, m).with(-1, n)}};
+}
+
+Saved Matmul::saves(std::uint32_t needs) const { return {.inputs = (needs & 1u) << 1 | (needs >> 1 & 1u)}; }
+
+std::vector<Tensor> Matmul::gradient(const GradientArgs& args) const {
+  std::vector<Tensor> grads(2);
+  const Tensor dc = cast(args.ctx, args.grad(), args.specs[0].dtype);  // narrows when the product was wide
+  const Tensor &a = args.inputs[0], &b = args.inputs[1];
+  if (args.wants(0))
+    grads[0] = transpose_a ? matmul(args.ctx, b, dc, transpose_b, true) : matmul(args.ctx, dc, b, false, !transpose_b);
+  if (args.wants(1))
+    grads[1] = transpose_b ? matmul(args.ctx, dc, a, true, transpose_a) : matmul(args.ctx, a, dc, !transpose_a, false);
+  return grads;
+}
+
+std::vector<TensorSpec> Linear::infer(Specs inputs) const {
+  expect_inputs(kName, inputs, 2, 3);
+  const TensorSpec &x = inputs[0], &weight = inputs[1], bias = optional_spec(inputs, 2);
+  expect_floating(kName, x, "x");
+  expect_same_type(kName, x, weight);
+  expect_ndim(kName, weight, "weight", 2);
+  STRATA_CHECK(
+      x.shape.ndim() >= 1 && x.shape[-1] == weight.shape[1], usage, kName,
+      fmt::format("x {} does not have the {} columns that weight {} takes", x.str(), weight.shape[1], weight.str()));
+  if (bias.defined) {
+    expect_shape(kName, bias, "bias", {weight.shape[0]});
+    STRATA_CHECK(bias.dtype == x.dtype || bias.dtype == accumulation_type(x.dtype), usage, kName,
+                 fmt::format("bias is {}, expected the type of x, {}, or {}", bias.str(), name_of(x.dtype),
+                             name_of(accumulation_type(x.dtype))));
+  }
+  return {{x.dtype, x.shape.with(-1, weight.shape[0])}};
+}
+
+Saved Linear::saves(std::uint32_t needs) const { return {.inputs = (needs & 1u) << 1 | (needs >> 1 & 1u)}; }
+
+std::vector<Tensor> Linear::gradient(const GradientArgs& args) const {
+  std::vector<Tensor> grads(args.specs.size());
+  const Shape& x = args.specs[0].shape;
+  const Tensor dy = args.grad().rows();
+  if (args.wants(0)) grads[0] = matmul(args.ctx, dy, args.inputs[1]).reshape(x);
+  // Wide: many rows are summed, and the sum goes into an accumulated gradient or a master weight.
+  if (args.wants(1)) grads[1] = run1(args.ctx, Matmul{.transpose_a = true, .wide = true}, {dy, args.inputs[0].rows()});
+  if (grads.size() > 2 && args.wants(2))
+    grads[2] = sum_to_suffix(args.ctx, cast(args.ctx, dy, args.specs[2].dtype), args.specs[2].shape);
+  return grads;
+}
+
+Tensor matmul(Context& ctx, const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {
+  return run1(ctx, Matmul{transpose_a, transpose_b}, {a, b});
+}
+
+}  // namespace strata::ops
