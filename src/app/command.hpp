@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A subcommand: cmd_<name>.cpp adds its options to CLI11's parser and returns what to do once they are parsed. Results
+// go to standard output, everything else to standard error; failures are thrown.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <functional>
+
+namespace strata::app {
+
+using Action = std::function<void()>;
+
+Action add_info(CLI::App& parser);
+
+}  // namespace strata::app

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/program.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <new>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "app/command.hpp"
+#include "build_info.hpp"
+#include "strata/base/error.hpp"
+
+namespace strata::app {
+namespace {
+
+struct Command {
+  std::string_view name, summary;
+  Action (*add)(CLI::App&);
+};
+
+constexpr std::array kCommands{
+    Command{"info", "what this build can do: compiler, processor, libraries, kernels, transports", add_info},
+};
+
+[[noreturn]] void unknown_command(std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const auto& command : kCommands) names.push_back(command.name);
+  const auto near = nearest_name(name, names);
+  fail(ErrorKind::usage, "arguments", fmt::format("there is no command '{}'", name),
+       near.empty() ? "strata --help lists the commands" : fmt::format("did you mean '{}'?", near));
+}
+
+// CLI11 says what was wrong; the nearest option's name is ours to add.
+[[noreturn]] void bad_arguments(const CLI::App& parser, const CLI::ParseError& error,
+                                std::span<const std::string> arguments) {
+  std::vector<std::string> known;
+  for (const auto* option : parser.get_options()) known.push_back(option->get_name());
+  std::string hint = parser.get_parent() == nullptr
+                         ? "strata --help lists the commands"
+                         : fmt::format("strata {} --help lists the options", parser.get_name());
+  for (const auto& argument : arguments) {
+    if (!argument.starts_with("--")) continue;
+    const auto name = argument.substr(0, argument.find('='));
+    const auto near = nearest_name(name, known);
+    if (!near.empty() && near != name) hint = fmt::format("did you mean '{}'?", near);
+  }
+  fail(ErrorKind::usage, "arguments", error.what(), hint);
+}
+
+void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+void parse_and_run(std::vector<std::string> arguments) {
+  CLI::App parser("Strata: trains hierarchical vision transformers on volumes, on one core or many nodes.", "strata");
+  parser.set_version_flag("--version", fmt::format("strata {} ({})", build_info::kVersion, build_info::kCommit));
+  std::vector<std::pair<CLI::App*, Action>> commands;
+  for (const auto& command : kCommands) {
+    CLI::App* sub = parser.add_subcommand(std::string(command.name), std::string(command.summary));
+    commands.emplace_back(sub, command.add(*sub));
+  }
+  if (arguments.empty()) {
+    print(parser.help());
+    fail(ErrorKind::usage, "arguments", "no command was given", "strata info shows that the build works");
+  }
+  const std::string first = arguments.front();
+  const auto at = std::ranges::find(commands, first, [](const auto& command) { return command.first->get_name(); });
+  if (!first.starts_with("-") && at == commands.end()) unknown_command(first);
+  const CLI::App& chosen = at == commands.end() ? parser : *at->first;
+  try {
+    parser.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them from the back
+  } catch (const CLI::CallForHelp&) {
+    return print(chosen.get_parent() == nullptr ? parser.help() : chosen.help("strata"));
+  } catch (const CLI::CallForVersion& version) {
+    return print(std::string(version.what()) + "\n");
+  } catch (const CLI::ParseError& error) {
+    bad_arguments(chosen, error, arguments);
+  }
+  for (const auto& [sub, action] : commands)
+    if (sub->parsed()) action();
+}
+
+void flush_output() {
+  const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+  STRATA_CHECK(written, environment, "output", "standard output could not be written",
+               "is the disk full, or the reader gone?");
+}
+
+}  // namespace
+
+int report(const Error& error) {
+  std::fflush(stdout);
+  const std::string block = error.block();
+  std::fwrite(block.data(), 1, block.size(), stderr);
+  return error.exit_code();
+}
+
+int run(int argc, const char* const* argv) {
+  try {
+    parse_and_run(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
+    flush_output();
+    return 0;
+  } catch (const Error& error) {
+    return report(error);
+  } catch (const std::bad_alloc&) {
+    return report(Error(ErrorKind::environment, "memory", "the system has no memory left",
+                        "use a smaller model or volume", std::source_location::current()));
+  } catch (const std::exception& error) {
+    return report(Error(ErrorKind::internal, "program", error.what(),
+                        "this is a bug in Strata: please report it with this block", std::source_location::current()));
+  }
+}
+
+}  // namespace strata::app

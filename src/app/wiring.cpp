@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/wiring.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "backends/reference/reference.hpp"
+#include "strata/base/error.hpp"
+
+namespace strata::app {
+
+WiredBackend::WiredBackend(std::shared_ptr<Backend> backend, std::unique_ptr<KernelTable> table,
+                           std::unique_ptr<KernelTable> fallback)
+    : backend_(std::move(backend)), fallback_(std::move(fallback)), table_(std::move(table)) {
+  if (fallback_) table_->set_fallback(fallback_.get());
+}
+
+std::vector<std::string_view> backend_names() {
+  std::vector<std::string_view> names;
+  if (cpu_is_built()) names.emplace_back("cpu");
+  names.emplace_back("reference");
+  return names;
+}
+
+WiredBackend wire_backend(std::string_view name, const BackendOptions& options) {
+  const auto names = backend_names();
+  if (name.empty()) name = names.front();
+  if (std::ranges::find(names, name) == names.end()) {
+    const auto near = nearest_name(name, names);
+    fail(
+        ErrorKind::usage, "backend", fmt::format("this build has no backend '{}'", name),
+        near.empty() ? fmt::format("use one of: {}", fmt::join(names, ", ")) : fmt::format("did you mean '{}'?", near));
+  }
+  if (name == "cpu") return wire_cpu(options);
+  return WiredBackend(make_reference_backend(), std::make_unique<KernelTable>(make_reference_table()));
+}
+
+}  // namespace strata::app

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where concrete backends get their names: the only place that knows them all. Everything below works on a Context and
+// cannot tell.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "strata/runtime/context.hpp"
+
+namespace strata::app {
+
+struct BackendOptions {
+  int threads = 0;  // 0: as the environment says
+};
+
+// A backend with its kernel table and the table it falls back on. Contexts must not outlive it.
+class WiredBackend {
+ public:
+  WiredBackend(std::shared_ptr<Backend> backend, std::unique_ptr<KernelTable> table,
+               std::unique_ptr<KernelTable> fallback = nullptr);
+
+  const std::shared_ptr<Backend>& backend() const { return backend_; }
+  const KernelTable& table() const { return *table_; }
+  Context context() const { return Context(backend_, *table_); }
+
+ private:
+  std::shared_ptr<Backend> backend_;
+  std::unique_ptr<KernelTable> fallback_, table_;
+};
+
+// In order of preference.
+std::vector<std::string_view> backend_names();
+// Empty: the first of backend_names(). Unknown: usage error with the nearest name.
+WiredBackend wire_backend(std::string_view name = {}, const BackendOptions& options = {});
+
+struct Fact {
+  std::string name, value;
+};
+
+// with_backend_cpu.cpp, or without_backend_cpu.cpp in its place.
+bool cpu_is_built();
+WiredBackend wire_cpu(const BackendOptions& options);
+std::vector<Fact> cpu_facts();  // the processor, the instruction set in use, threads, libraries
+
+}  // namespace strata::app

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "app/wiring.hpp"
+#include "backends/cpu/cpu.hpp"
+#include "backends/reference/reference.hpp"
+
+namespace strata::app {
+
+bool cpu_is_built() { return true; }
+
+WiredBackend wire_cpu(const BackendOptions& options) {
+  return WiredBackend(make_cpu_backend({.threads = options.threads}), std::make_unique<KernelTable>(make_cpu_table()),
+                      std::make_unique<KernelTable>(make_reference_table()));
+}
+
+std::vector<Fact> cpu_facts() {
+  const CpuFeatures features = cpu_features();
+  const auto backend = make_cpu_backend();
+  return {{"processor", features.model.empty() ? std::string("unnamed") : features.model},
+          {"vector extensions", fmt::format("{}", fmt::join(features.vector, " "))},
+          {"instruction set", fmt::format("{} (best here: {})", name_of(cpu_isa(*backend)), name_of(features.best))},
+          {"threads", fmt::format("{} (processors: {})", cpu_threads(*backend), features.processors)},
+          {"oneDNN", onednn_version()}};
+}
+
+}  // namespace strata::app

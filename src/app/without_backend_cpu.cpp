@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/wiring.hpp"
+#include "strata/base/error.hpp"
+
+namespace strata::app {
+
+bool cpu_is_built() { return false; }
+
+WiredBackend wire_cpu(const BackendOptions&) {
+  fail(ErrorKind::environment, "cpu", "this build has no cpu backend",
+       "install oneDNN and OpenMP (scripts/setup.sh) and configure again");
+}
+
+std::vector<Fact> cpu_facts() { return {{"oneDNN", "none: the build has no cpu backend"}}; }
+
+}  // namespace strata::app
