@@ -41,6 +41,7 @@ function(strata_test_program name)
   target_link_libraries(${name} PRIVATE strata_options strata_everything strata_fixtures fmt::fmt nlohmann_json::nlohmann_json ${arg_LINKS})
   target_link_libraries(${name} PRIVATE $<IF:$<STREQUAL:${arg_MAIN},none>,GTest::gtest,GTest::gtest_main>)
   target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}")
+  target_compile_definitions(${name} PRIVATE STRATA_GOLDEN_DATA="${PROJECT_SOURCE_DIR}/tests/golden/data")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin/tests")
 endfunction()
 
