@@ -103,26 +103,47 @@ float lamb_direction(float p, float m, float v, const LambScalars& s) {
   return m * s.inverse_bias1 / (__builtin_sqrtf(v) * s.root_scale + s.eps) + s.decay * p;
 }
 
-// Sixteen lanes, added up as a tree: the same sum whatever the width of a register.
+// Sixteen lanes, added up as a tree: the same sum whatever the width of a register. Vectors are handed on by reference,
+// because passing one by value means another calling convention in each instruction set.
 using Lanes = double __attribute__((vector_size(64)));
+using Floats = float __attribute__((vector_size(32)));
+using Words = std::uint32_t __attribute__((vector_size(32)));
+using Halves = std::uint16_t __attribute__((vector_size(16)));
+
+void load(const double* x, Lanes& lanes) { __builtin_memcpy(&lanes, x, sizeof lanes); }
+
+void load(const float* x, Lanes& lanes) {
+  Floats floats;
+  __builtin_memcpy(&floats, x, sizeof floats);
+  lanes = __builtin_convertvector(floats, Lanes);
+}
+
+void load(const std::uint16_t* x, Lanes& lanes) {
+  Halves halves;
+  __builtin_memcpy(&halves, x, sizeof halves);
+  const Words words = __builtin_convertvector(halves, Words) << 16;
+  lanes = __builtin_convertvector(__builtin_bit_cast(Floats, words), Lanes);
+}
 
 struct SumOfSquares {
   Lanes low = {}, high = {};
 
-  template <class Load>
-  void add(std::int64_t n, const Load& load) {
-    std::int64_t i = 0;
-    for (; i + 16 <= n; i += 16) {
-      Lanes a, b;
-      for (int k = 0; k < 8; ++k) a[k] = load(i + k);
-      for (int k = 0; k < 8; ++k) b[k] = load(i + 8 + k);
-      low += a * a;
-      high += b * b;
-    }
-    Lanes a = {}, b = {};
-    for (int k = 0; i + k < n; ++k) (k < 8 ? a : b)[k % 8] = load(i + k);
+  template <class T>
+  void add(const T* x) {
+    Lanes a, b;
+    load(x, a);
+    load(x + 8, b);
     low += a * a;
     high += b * b;
+  }
+  template <class T>
+  void add(const T* x, std::int64_t n) {
+    std::int64_t i = 0;
+    for (; i + 16 <= n; i += 16) add(x + i);
+    if (i == n) return;
+    T rest[16] = {};
+    for (int k = 0; i + k < n; ++k) rest[k] = x[i + k];
+    add(rest);
   }
   double total() const {
     const Lanes s = low + high;
@@ -146,8 +167,8 @@ LambSums lamb_moments(const StepPiece& piece, const LambScalars& scalars) {
       v[i] = s.beta2 * v[i] + s.blend2 * (g * g);
       u[i] = lamb_direction(p[i], m[i], v[i], s);
     }
-    p_squared.add(t.n, [&](std::int64_t i) { return static_cast<double>(p[i]); });
-    u_squared.add(t.n, [&](std::int64_t i) { return static_cast<double>(u[i]); });
+    p_squared.add(t.p, t.n);
+    u_squared.add(u, t.n);
   });
   return {p_squared.total(), u_squared.total()};
 }
@@ -162,21 +183,10 @@ void lamb_apply(const StepPiece& piece, const LambScalars& scalars, float lr_tim
   });
 }
 
-double squares_f32(const float* x, std::int64_t n) {
+template <class T>
+double squares(const T* x, std::int64_t n) {
   SumOfSquares sum;
-  sum.add(n, [&](std::int64_t i) { return static_cast<double>(x[i]); });
-  return sum.total();
-}
-
-double squares_bf16(const std::uint16_t* x, std::int64_t n) {
-  SumOfSquares sum;
-  sum.add(n, [&](std::int64_t i) { return static_cast<double>(widen(x[i])); });
-  return sum.total();
-}
-
-double squares_f64(const double* x, std::int64_t n) {
-  SumOfSquares sum;
-  sum.add(n, [&](std::int64_t i) { return x[i]; });
+  sum.add(x, n);
   return sum.total();
 }
 
@@ -186,7 +196,6 @@ void ema(float* __restrict e, const float* __restrict p, std::int64_t n, float b
 
 }  // namespace
 
-extern const StepSimd step_simd{adamw,      sgd,         sgd_plain,    lion,        lamb_moments,
-                                lamb_apply, squares_f32, squares_bf16, squares_f64, ema};
+extern const StepSimd step_simd{adamw, sgd, sgd_plain, lion, lamb_moments, lamb_apply, squares, squares, squares, ema};
 
 }  // namespace strata::cpu::STRATA_ISA
