@@ -33,13 +33,24 @@ class Communicator::QueuedEvent final : public EventState {
 
 Communicator::~Communicator() = default;
 
+namespace {
+
+// A root that broadcasts, and those whose values are reduced elsewhere, only read.
+bool writes(const Call& call, int rank) {
+  if (call.kind == CallKind::broadcast) return rank != call.peer;
+  if (call.kind == CallKind::reduce) return rank == call.peer;
+  return call.output.defined();
+}
+
+}  // namespace
+
 Event Communicator::submit(Call call) {
   check_call(call, rank(), size());
   for (const Tensor* tensor : {&call.input, &call.output}) {
     STRATA_CHECK(!tensor->defined() || serves(tensor->device()), usage, name_of(call.kind),
                  fmt::format("the {} transport does not take tensors on {}", transport(), tensor->device().str()));
   }
-  if (call.output.defined()) call.output.storage()->bump_version();
+  if (writes(call, rank())) call.output.storage()->bump_version();
   call.number = next_number_++;
   if (open_batches_ == 0) return start(call);
   auto event = std::make_shared<QueuedEvent>(call.str());
