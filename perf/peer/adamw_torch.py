@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=20)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    forms = {"fused": {"fused": True}, "foreach": {"foreach": True}, "plain": {"foreach": False}}
+    forms = {"fused": {"fused": True}, "foreach": {"foreach": True}}
     result = {"torch": torch.__version__, "threads": arguments.threads, "parameters": sum(torch.Size(s).numel() for s in SHAPES)}
     print(json.dumps(result | {name: measure(arguments.repeats, **form) for name, form in forms.items()}, indent=2))
 
