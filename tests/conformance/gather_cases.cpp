@@ -29,6 +29,8 @@ std::vector<OpCase> cases() {
           .timed(8 * rows, rows),
       OpCase("i32", AddRows{}, {normal({6, 20}), normal({9, 20}), index}),
       OpCase("i64", AddRows{}, {normal({6, 33}), normal({9, 33}), wide_index}),
+      OpCase("f32 table", AddRows{}, {normal({6, 20}), normal({9, 20}).of(DType::f32), index}),
+      OpCase("bf16 table", AddRows{}, {normal({6, 20}), normal({9, 20}).of(DType::bf16), index}),
       OpCase("no rows", AddRows{}, {normal({0, 20}), normal({9, 20}), nothing}),
       OpCase("a scan", AddRows{}, {normal({1176, 768}), normal({1176, 768}), integers_below(DType::i32, {1176}, 1176)})
           .timed(12 * rows, rows),

@@ -40,6 +40,7 @@ std::vector<OpCase> cases() {
       unfold("u8", small, {integers_below(DType::u8, volume, 256)}, kScale, kShift),
       unfold("u8 kept", small, {integers_below(DType::u8, volume, 256), kept}, kScale, kShift),
       unfold("i16", small, {integers_below(DType::i16, volume, 3000)}, 0.001, -1),
+      unfold("f32 volume", small, {normal(volume).of(DType::f32)}, 2, 1),
       unfold("a scan of u8", mri, {integers_below(DType::u8, {1, 1, 48, 224, 224}, 256)}, kScale, kShift)
           .timed(5.0 * 48 * 224 * 224, 0),
       fold("whole", small, volume, {normal({24, 32})}),

@@ -7,6 +7,7 @@
 
 namespace strata::cpu {
 
+void add_attention(KernelTable& table);
 void add_concat(KernelTable& table);
 void add_copy(KernelTable& table);
 void add_cross_entropy(KernelTable& table);

@@ -6,6 +6,7 @@ namespace strata {
 
 KernelTable make_cpu_table() {
   KernelTable table("cpu");
+  cpu::add_attention(table);
   cpu::add_concat(table);
   cpu::add_copy(table);
   cpu::add_cross_entropy(table);
