@@ -73,7 +73,7 @@ endfunction()
 # strata_rank_test(NAME SOURCES file... RANKS n... [LABELS l...] [LINKS lib...] [TIMEOUT s])
 #
 # One program, whose main() is tests/main_mpi.cpp, run as N ranks in one process (--transport thread --ranks N) and, where MPI exists, as N processes
-# under mpirun (--transport mpi). Only rank 0 may write the XML that --gtest_output names. Without MPI those entries stand as disabled, and are counted.
+# under mpirun (--transport mpi). Cases named DISABLED_ end the job: they are no skips, tests/ranks/CMakeLists.txt runs each by name. Only rank 0 may write the XML that --gtest_output names. Without MPI those entries stand as disabled, and are counted.
 function(strata_rank_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "LABELS;SOURCES;LINKS;RANKS")
   if(NOT arg_TIMEOUT)
@@ -86,14 +86,15 @@ function(strata_rank_test name)
     list(APPEND links MPI::MPI_CXX)
   endif()
   strata_test_program(${name} MAIN none SOURCES ${arg_SOURCES} "${PROJECT_SOURCE_DIR}/tests/main_mpi.cpp" LINKS ${links})
+  set(ordinary --gtest_filter=-*DISABLED_*)
   foreach(ranks IN LISTS arg_RANKS)
     set(entry ${name}.thread.${ranks})
-    add_test(NAME ${entry} COMMAND ${name} --transport thread --ranks ${ranks} --gtest_output=xml:${STRATA_TEST_RESULTS}/${entry}.xml)
+    add_test(NAME ${entry} COMMAND ${name} --transport thread --ranks ${ranks} ${ordinary} --gtest_output=xml:${STRATA_TEST_RESULTS}/${entry}.xml)
     strata_test_properties(${entry} LABELS unit ${arg_LABELS} TIMEOUT ${arg_TIMEOUT} PROCESSORS ${ranks} ENVIRONMENT OMP_NUM_THREADS=1)
     set(entry ${name}.mpi.${ranks})
     if(STRATA_HAVE_MPI)
       add_test(NAME ${entry}
-               COMMAND ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${ranks} $<TARGET_FILE:${name}> --transport mpi
+               COMMAND ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${ranks} $<TARGET_FILE:${name}> --transport mpi ${ordinary}
                        --gtest_output=xml:${STRATA_TEST_RESULTS}/${entry}.xml)
       strata_test_properties(${entry} LABELS mpi ${arg_LABELS} TIMEOUT ${arg_TIMEOUT} PROCESSORS ${ranks} ENVIRONMENT ${STRATA_MPI_ENVIRONMENT}
                              MPIEXEC_TIMEOUT=${launcher_timeout})
