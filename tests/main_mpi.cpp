@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// main() of every test program that runs on several ranks (strata_rank_test): threads of this process, or the processes of mpirun.
+// main() of every test program that runs on several ranks (strata_rank_test): threads of this process, or the processes
+// of mpirun.
 //
 //   --transport thread | mpi   default: mpi when started by a launcher, thread otherwise
 //   --ranks N                  threads (default 4)
 //   --hang-rank N              rank N prints process and host and waits for a debugger
 //   --deadline S               a test that runs longer is named and the program ended (default 100; 0: none)
 //
-// Under MPI rank 0 prints and writes the report; other ranks print their failures as they happen, and any rank's failure fails all.
+// Under MPI rank 0 prints and writes the report; other ranks print their failures as they happen, and any rank's
+// failure fails all.
 #include <gtest/gtest.h>
 
 #include <condition_variable>
@@ -66,7 +68,9 @@ class HangWatch final : public ::testing::EmptyTestEventListener {
     changed_.notify_all();
     thread_.join();
   }
-  void OnTestStart(const ::testing::TestInfo& info) override { set(std::string(info.test_suite_name()) + "." + info.name()); }
+  void OnTestStart(const ::testing::TestInfo& info) override {
+    set(std::string(info.test_suite_name()) + "." + info.name());
+  }
   void OnTestEnd(const ::testing::TestInfo&) override { set("what follows the last test"); }
 
  private:
@@ -79,7 +83,8 @@ class HangWatch final : public ::testing::EmptyTestEventListener {
     std::unique_lock lock(mutex_);
     while (!changed_.wait_for(lock, std::chrono::milliseconds(200), [this] { return stop_; })) {
       if (deadline_.count() == 0 || std::chrono::steady_clock::now() - begin_ < deadline_) continue;
-      std::fprintf(stderr, "[hang watchdog] %s has not ended after %d s on rank %d: the program is ended\n", name_.c_str(), static_cast<int>(deadline_.count()), rank_);
+      std::fprintf(stderr, "[hang watchdog] %s has not ended after %d s on rank %d: the program is ended\n",
+                   name_.c_str(), static_cast<int>(deadline_.count()), rank_);
       std::fflush(stderr);
       std::_Exit(7);
     }
@@ -141,7 +146,9 @@ int run_over_mpi(int argc, char** argv, const Options& options) {
   const auto world = job.world();
   strata::set_thread_rank_label(world->rank());
   launch().mpi_world = world.get();
-  launch().mpi_world_in_pieces = [&job](std::int64_t largest) { return job.world({.deadline = launch().deadline, .largest_piece = largest}); };
+  launch().mpi_world_in_pieces = [&job](std::int64_t largest) {
+    return job.world({.deadline = launch().deadline, .largest_piece = largest});
+  };
   if (world->rank() != 0) drop_report(argc, argv);
   ::testing::InitGoogleTest(&argc, argv);
   if (world->rank() == launch().hang_rank) strata::testing::park_for_debugger(world->rank());

@@ -15,7 +15,9 @@ class CheckingCommunicator final : public Wrapper {
   using Wrapper::Wrapper;
 
  protected:
-  std::unique_ptr<Communicator> wrap(std::unique_ptr<Communicator> child) override { return make_checking(std::move(child)); }
+  std::unique_ptr<Communicator> wrap(std::unique_ptr<Communicator> child) override {
+    return make_checking(std::move(child));
+  }
 
   Event start(const Call& call) override {
     if (is_collective(call.kind)) compare(call);
@@ -32,7 +34,8 @@ class CheckingCommunicator final : public Wrapper {
   void compare(const Call& call) {
     auto wrong = differing_texts(gather_texts(inner(), agreement(call)));
     if (wrong.empty() && call.kind == CallKind::all_to_all) wrong = compare_counts(call);
-    STRATA_CHECK(wrong.empty(), communication, "checking", fmt::format("call {} of group '{}': the ranks do not call the same: {}", call.number, name(), wrong));
+    STRATA_CHECK(wrong.empty(), communication, "checking",
+                 fmt::format("call {} of group '{}': the ranks do not call the same: {}", call.number, name(), wrong));
   }
 
   // Only the counts of the calls are real here: the tensors lie on other ranks.
@@ -41,11 +44,16 @@ class CheckingCommunicator final : public Wrapper {
     Counts mine = call.counts, all(2 * n * n);
     mine.insert(mine.end(), call.recv_counts.begin(), call.recv_counts.end());
     const auto width = static_cast<std::int64_t>(2 * n);
-    inner().all_gather(Tensor::borrow(mine.data(), DType::i64, {1, width}), Tensor::borrow(all.data(), DType::i64, {size(), width})).wait();
+    inner()
+        .all_gather(Tensor::borrow(mine.data(), DType::i64, {1, width}),
+                    Tensor::borrow(all.data(), DType::i64, {size(), width}))
+        .wait();
     for (std::size_t from = 0; from < n; ++from) {
       for (std::size_t to = 0; to < n; ++to) {
         const auto sent = all[from * 2 * n + to], expected = all[to * 2 * n + n + from];
-        if (sent != expected) return fmt::format("in all_to_all rank {} sends {} rows to rank {}, which expects {}", from, sent, to, expected);
+        if (sent != expected)
+          return fmt::format("in all_to_all rank {} sends {} rows to rank {}, which expects {}", from, sent, to,
+                             expected);
       }
     }
     return {};
@@ -54,6 +62,8 @@ class CheckingCommunicator final : public Wrapper {
 
 }  // namespace
 
-std::unique_ptr<Communicator> make_checking(std::shared_ptr<Communicator> inner) { return std::make_unique<CheckingCommunicator>(std::move(inner)); }
+std::unique_ptr<Communicator> make_checking(std::shared_ptr<Communicator> inner) {
+  return std::make_unique<CheckingCommunicator>(std::move(inner));
+}
 
 }  // namespace strata::comm

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Compares every collective across ranks before it begins: ranks that call different things (kind, reduction, type, shape, root, counts) all get a
-// communication error that names them and their calls, where a bare transport would hang or give wrong numbers. The thread transport does so by
-// itself. Costs two small blocking collectives a call, so: for tests and for finding a fault, not for production.
+// Compares every collective across ranks before it begins: ranks that call different things (kind, reduction, type,
+// shape, root, counts) all get a communication error that names them and their calls, where a bare transport would hang
+// or give wrong numbers. The thread transport does so by itself. Costs two small blocking collectives a call, so: for
+// tests and for finding a fault, not for production.
 #pragma once
 
 #include <memory>

@@ -45,15 +45,17 @@ struct Min {
   static Acc combine(Acc a, T b) { return std::min(a, static_cast<Acc>(b)); }
 };
 
-// Elements [begin, end) of all inputs, combined, to element 0 onward of the outputs. A chunk is read from all inputs before it is written to any
-// output, which makes "in place" safe as long as output chunks do not lie behind their inputs.
+// Elements [begin, end) of all inputs, combined, to element 0 onward of the outputs. A chunk is read from all inputs
+// before it is written to any output, which makes "in place" safe as long as output chunks do not lie behind their
+// inputs.
 template <class T, class Op>
 void reduce_range(std::span<const T* const> inputs, std::int64_t begin, std::int64_t end, std::span<T* const> outputs) {
   constexpr std::int64_t kChunk = 1024;
   std::array<typename Op::Acc, kChunk> sum;
   for (std::int64_t first = begin; first < end; first += kChunk) {
     const auto n = static_cast<std::size_t>(std::min(kChunk, end - first));
-    for (std::size_t i = 0; i < n; ++i) sum[i] = static_cast<typename Op::Acc>(inputs[0][first + static_cast<std::int64_t>(i)]);
+    for (std::size_t i = 0; i < n; ++i)
+      sum[i] = static_cast<typename Op::Acc>(inputs[0][first + static_cast<std::int64_t>(i)]);
     for (const T* input : inputs.subspan(1)) {
       for (std::size_t i = 0; i < n; ++i) sum[i] = Op::combine(sum[i], input[first + static_cast<std::int64_t>(i)]);
     }
@@ -64,7 +66,8 @@ void reduce_range(std::span<const T* const> inputs, std::int64_t begin, std::int
 }
 
 template <class T>
-void reduce_range(Reduction reduction, std::span<const T* const> inputs, std::int64_t begin, std::int64_t end, std::span<T* const> outputs) {
+void reduce_range(Reduction reduction, std::span<const T* const> inputs, std::int64_t begin, std::int64_t end,
+                  std::span<T* const> outputs) {
   switch (reduction) {
     case Reduction::sum: return reduce_range<T, Sum<T>>(inputs, begin, end, outputs);
     case Reduction::max: return reduce_range<T, Max<T>>(inputs, begin, end, outputs);
@@ -83,7 +86,8 @@ void reduce_typed(std::span<const Call> calls) {
   const Call& any = calls.front();
   const auto root = static_cast<std::size_t>(any.peer);
   if (any.kind == CallKind::all_reduce) return reduce_range<T>(any.reduction, inputs, 0, any.input.numel(), outputs);
-  if (any.kind == CallKind::reduce) return reduce_range<T>(any.reduction, inputs, 0, any.input.numel(), std::span(outputs).subspan(root, 1));
+  if (any.kind == CallKind::reduce)
+    return reduce_range<T>(any.reduction, inputs, 0, any.input.numel(), std::span(outputs).subspan(root, 1));
   const auto offsets = row_offsets(any.counts);
   const auto row = row_elements(any.input);
   for (std::size_t r = 0; r < calls.size(); ++r) {  // reduce_scatter
@@ -106,7 +110,8 @@ void reduce_any(std::span<const Call> calls) {
 void gather(std::span<const Call> calls) {
   const auto offsets = row_offsets(calls.front().counts);
   for (const auto& to : calls) {
-    for (std::size_t r = 0; r < calls.size(); ++r) copy_on_host(to.output.slice(0, offsets[r], offsets[r + 1]), calls[r].input);
+    for (std::size_t r = 0; r < calls.size(); ++r)
+      copy_on_host(to.output.slice(0, offsets[r], offsets[r + 1]), calls[r].input);
   }
 }
 
@@ -118,7 +123,8 @@ void exchange(std::span<const Call> calls) {
   }
   for (std::size_t from = 0; from < calls.size(); ++from) {
     for (std::size_t to = 0; to < calls.size(); ++to) {
-      copy_on_host(calls[to].output.slice(0, received[to][from], received[to][from + 1]), calls[from].input.slice(0, sent[from][to], sent[from][to + 1]));
+      copy_on_host(calls[to].output.slice(0, received[to][from], received[to][from + 1]),
+                   calls[from].input.slice(0, sent[from][to], sent[from][to + 1]));
     }
   }
 }
@@ -138,7 +144,8 @@ void perform_on_host(std::span<const Call> calls) {
     case CallKind::all_gather: return gather(calls);
     case CallKind::all_to_all: return exchange(calls);
     case CallKind::broadcast:
-      for (const auto& call : calls) copy_on_host(call.output, calls[static_cast<std::size_t>(calls.front().peer)].input);
+      for (const auto& call : calls)
+        copy_on_host(call.output, calls[static_cast<std::size_t>(calls.front().peer)].input);
       return;
     case CallKind::barrier: return;
     case CallKind::send:

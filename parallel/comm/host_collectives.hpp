@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a collective means, on host memory that one thread can see: given the calls of all ranks, does the whole exchange. The thread transport
-// runs on it and other transports are judged against it. One pass over the data; sums in rank order, ((x0 + x1) + x2) + ...
+// What a collective means, on host memory that one thread can see: given the calls of all ranks, does the whole
+// exchange. The thread transport runs on it and other transports are judged against it. One pass over the data; sums in
+// rank order, ((x0 + x1) + x2) + ...
 #pragma once
 
 #include <span>

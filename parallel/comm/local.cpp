@@ -11,7 +11,8 @@ namespace {
 
 class LocalCommunicator final : public Communicator {
  public:
-  LocalCommunicator(std::shared_ptr<Backend> backend, std::string name) : backend_(std::move(backend)), name_(std::move(name)) {}
+  LocalCommunicator(std::shared_ptr<Backend> backend, std::string name)
+      : backend_(std::move(backend)), name_(std::move(name)) {}
 
   int rank() const override { return 0; }
   int size() const override { return 1; }
@@ -38,7 +39,8 @@ class LocalCommunicator final : public Communicator {
  private:
   void copy(const Call& call) {
     if (backend_) {
-      backend_->copy(call.output.raw(), call.output.device(), call.input.raw(), call.input.device(), call.input.bytes(), call.stream);
+      backend_->copy(call.output.raw(), call.output.device(), call.input.raw(), call.input.device(), call.input.bytes(),
+                     call.stream);
     } else {
       copy_on_host(call.output, call.input);
     }

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Ranks as processes started by mpirun or srun, on host memory. Standard MPI 3.1 calls only. Also the way by which other transports find each
-// other (a broadcast carries NCCL's id). When not: GPU memory (NCCL), tests that need no launcher (thread).
+// Ranks as processes started by mpirun or srun, on host memory. Standard MPI 3.1 calls only. Also the way by which
+// other transports find each other (a broadcast carries NCCL's id). When not: GPU memory (NCCL), tests that need no
+// launcher (thread).
 //
-// Waiting. Every wait polls with MPI_Test, gives way, and after a while sleeps: ranks may share cores, and threads of a rank may wait
-// at once. Nothing progresses while nobody asks: overlap needs somebody who asks events `ready()` every few milliseconds. A wait that passes
-// the deadline throws a timeout error that names the operation.
+// Waiting. Every wait polls with MPI_Test, gives way, and after a while sleeps: ranks may share cores, and threads of a
+// rank may wait at once. Nothing progresses while nobody asks: overlap needs somebody who asks events `ready()` every
+// few milliseconds. A wait that passes the deadline throws a timeout error that names the operation.
 //
-// Failure. MPI cannot go on without a dead rank: a rank that fails calls abort(), which ends the whole job. MpiJob does so when it is left by an
-// exception, so a throw on one rank never leaves the others hanging.
+// Failure. MPI cannot go on without a dead rank: a rank that fails calls abort(), which ends the whole job. MpiJob does
+// so when it is left by an exception, so a throw on one rank never leaves the others hanging.
 //
 // bf16 is added pairwise in f32 and rounded each time (a user-defined MPI_Op). Counts may exceed 2^31.
 #pragma once
@@ -34,7 +35,8 @@ bool launched_by_mpi();
 std::string mpi_description();
 bool mpi_is_built();
 
-// Owns MPI_Init_thread (MPI_THREAD_MULTIPLE) and MPI_Finalize; one a process, made by main(). Left by an exception it aborts the job instead.
+// Owns MPI_Init_thread (MPI_THREAD_MULTIPLE) and MPI_Finalize; one a process, made by main(). Left by an exception it
+// aborts the job instead.
 class MpiJob {
  public:
   explicit MpiJob(MpiOptions options = {});  // environment error without MPI, or when MPI was started by somebody else

@@ -6,7 +6,8 @@ namespace strata::comm {
 namespace {
 
 [[noreturn]] void refuse() {
-  fail(ErrorKind::environment, "mpi", "this build has no MPI transport", "install libopenmpi-dev and openmpi-bin, and configure again with -DSTRATA_MPI=ON");
+  fail(ErrorKind::environment, "mpi", "this build has no MPI transport",
+       "install libopenmpi-dev and openmpi-bin, and configure again with -DSTRATA_MPI=ON");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The one place where MPI's return codes are read. STRATA_MPI(MPI_Xyz(...)) throws a communication error with rank, call and MPI's own sentence.
+// The one place where MPI's return codes are read. STRATA_MPI(MPI_Xyz(...)) throws a communication error with rank,
+// call and MPI's own sentence.
 #pragma once
 
 #include <mpi.h>

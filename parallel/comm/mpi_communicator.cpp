@@ -16,11 +16,14 @@
 namespace strata::comm {
 namespace {
 
-// Tags above kMaxTag are ours: exchanges between pairs that belong to a collective. Collectives are issued in one order, so one tag a kind is enough.
+// Tags above kMaxTag are ours: exchanges between pairs that belong to a collective. Collectives are issued in one
+// order, so one tag a kind is enough.
 constexpr int kGatherTag = kMaxTag + 1;
 constexpr int kExchangeTag = kMaxTag + 2;
 
-std::byte* at(const Tensor& tensor, std::int64_t element) { return static_cast<std::byte*>(tensor.raw()) + static_cast<std::size_t>(element) * size_of(tensor.dtype()); }
+std::byte* at(const Tensor& tensor, std::int64_t element) {
+  return static_cast<std::byte*>(tensor.raw()) + static_cast<std::size_t>(element) * size_of(tensor.dtype());
+}
 
 bool in_place(const Call& call) { return call.input.raw() == call.output.raw(); }
 
@@ -35,14 +38,16 @@ void fill_counts(const Call& call, const std::vector<std::int64_t>& offsets, Mpi
 
 }  // namespace
 
-MpiCommunicator::MpiCommunicator(MPI_Comm comm, std::string name, const MpiOptions& options, std::shared_ptr<MpiReductions> reductions)
+MpiCommunicator::MpiCommunicator(MPI_Comm comm, std::string name, const MpiOptions& options,
+                                 std::shared_ptr<MpiReductions> reductions)
     : comm_(comm), name_(std::move(name)), options_(options), reductions_(std::move(reductions)) {
   STRATA_MPI(MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN));
   STRATA_MPI(MPI_Comm_rank(comm_, &rank_));
   STRATA_MPI(MPI_Comm_size(comm_, &size_));
 }
 
-// Left by an exception the job is going to be aborted: the others may never come, so nothing is waited for and nothing freed.
+// Left by an exception the job is going to be aborted: the others may never come, so nothing is waited for and nothing
+// freed.
 MpiCommunicator::~MpiCommunicator() {
   if (std::uncaught_exceptions() > 0) return;
   drain();
@@ -60,7 +65,8 @@ void MpiCommunicator::drain() noexcept {
   in_flight_.clear();
 }
 
-// MPI 3.1 has no split that can be polled: the barrier before it meets the deadline, and afterwards the split does not wait for anybody.
+// MPI 3.1 has no split that can be polled: the barrier before it meets the deadline, and afterwards the split does not
+// wait for anybody.
 std::unique_ptr<Communicator> MpiCommunicator::split(int color, int key, std::string_view label) {
   barrier().wait();
   MPI_Comm child = MPI_COMM_NULL;
@@ -125,13 +131,15 @@ void MpiCommunicator::begin_reduce(const Call& call, MpiOperation& operation) {
   const auto op = reductions_->op(call.reduction, call.input.dtype());
   pieces(call.input.numel(), [&](std::int64_t first, int count) {
     const void* from = rank_ == call.peer ? MPI_IN_PLACE : at(call.input, first);
-    STRATA_MPI(MPI_Ireduce(from, rank_ == call.peer ? at(call.output, first) : nullptr, count, type, op, call.peer, comm_, operation.add_request()));
+    STRATA_MPI(MPI_Ireduce(from, rank_ == call.peer ? at(call.output, first) : nullptr, count, type, op, call.peer,
+                           comm_, operation.add_request()));
   });
 }
 
 void MpiCommunicator::begin_broadcast(const Call& call, MpiOperation& operation) {
   pieces(call.input.numel(), [&](std::int64_t first, int count) {
-    STRATA_MPI(MPI_Ibcast(at(call.input, first), count, mpi_type(call.input.dtype()), call.peer, comm_, operation.add_request()));
+    STRATA_MPI(MPI_Ibcast(at(call.input, first), count, mpi_type(call.input.dtype()), call.peer, comm_,
+                          operation.add_request()));
   });
 }
 
@@ -142,14 +150,16 @@ void MpiCommunicator::begin_all_gather(const Call& call, MpiOperation& operation
   const auto type = mpi_type(call.input.dtype());
   const auto* own = at(call.output, operation.displacements[static_cast<std::size_t>(rank_)]);
   const void* from = call.input.raw() == own ? MPI_IN_PLACE : call.input.raw();
-  STRATA_MPI(MPI_Iallgatherv(from, static_cast<int>(call.input.numel()), type, call.output.raw(), operation.counts.data(), operation.displacements.data(),
-                             type, comm_, operation.add_request()));
+  STRATA_MPI(MPI_Iallgatherv(from, static_cast<int>(call.input.numel()), type, call.output.raw(),
+                             operation.counts.data(), operation.displacements.data(), type, comm_,
+                             operation.add_request()));
 }
 
 void MpiCommunicator::begin_pairwise_gather(const Call& call, MpiOperation& operation) {
   const auto offsets = row_offsets(call.counts);
   for (int r = 0; r < size_; ++r) {
-    const auto part = call.output.slice(0, offsets[static_cast<std::size_t>(r)], offsets[static_cast<std::size_t>(r) + 1]);
+    const auto part =
+        call.output.slice(0, offsets[static_cast<std::size_t>(r)], offsets[static_cast<std::size_t>(r) + 1]);
     if (r == rank_) {
       copy_on_host(part, call.input);
     } else {
@@ -169,8 +179,8 @@ void MpiCommunicator::begin_reduce_scatter(const Call& call, MpiOperation& opera
     to = operation.scratch = host_tensor(to.dtype(), to.shape());
     operation.on_finish([to, output = call.output] { copy_on_host(output, to); });
   }
-  STRATA_MPI(MPI_Ireduce_scatter(call.input.raw(), to.raw(), operation.counts.data(), mpi_type(to.dtype()), reductions_->op(call.reduction, to.dtype()),
-                                 comm_, operation.add_request()));
+  STRATA_MPI(MPI_Ireduce_scatter(call.input.raw(), to.raw(), operation.counts.data(), mpi_type(to.dtype()),
+                                 reductions_->op(call.reduction, to.dtype()), comm_, operation.add_request()));
 }
 
 void MpiCommunicator::begin_piecewise_scatter(const Call& call, MpiOperation& operation) {
@@ -178,11 +188,13 @@ void MpiCommunicator::begin_piecewise_scatter(const Call& call, MpiOperation& op
   const auto type = mpi_type(call.input.dtype());
   const auto op = reductions_->op(call.reduction, call.input.dtype());
   for (int r = 0; r < size_; ++r) {
-    const auto part = call.input.slice(0, offsets[static_cast<std::size_t>(r)], offsets[static_cast<std::size_t>(r) + 1]);
+    const auto part =
+        call.input.slice(0, offsets[static_cast<std::size_t>(r)], offsets[static_cast<std::size_t>(r) + 1]);
     pieces(part.numel(), [&](std::int64_t first, int count) {
       const bool mine = r == rank_;
       const void* from = mine && part.raw() == call.output.raw() ? MPI_IN_PLACE : at(part, first);
-      STRATA_MPI(MPI_Ireduce(from, mine ? at(call.output, first) : nullptr, count, type, op, r, comm_, operation.add_request()));
+      STRATA_MPI(MPI_Ireduce(from, mine ? at(call.output, first) : nullptr, count, type, op, r, comm_,
+                             operation.add_request()));
     });
   }
 }
@@ -190,10 +202,12 @@ void MpiCommunicator::begin_piecewise_scatter(const Call& call, MpiOperation& op
 void MpiCommunicator::begin_all_to_all(const Call& call, MpiOperation& operation) {
   const auto sent = row_offsets(call.counts), received = row_offsets(call.recv_counts);
   for (std::size_t r = 0; r < static_cast<std::size_t>(size_); ++r) {
-    const auto give = call.input.slice(0, sent[r], sent[r + 1]), get = call.output.slice(0, received[r], received[r + 1]);
+    const auto give = call.input.slice(0, sent[r], sent[r + 1]),
+               get = call.output.slice(0, received[r], received[r + 1]);
     if (static_cast<int>(r) == rank_) {
-      STRATA_CHECK(give.numel() == get.numel(), usage, "all_to_all",
-                   fmt::format("rank {} sends itself {} rows, but expects {}", rank_, call.counts[r], call.recv_counts[r]));
+      STRATA_CHECK(
+          give.numel() == get.numel(), usage, "all_to_all",
+          fmt::format("rank {} sends itself {} rows, but expects {}", rank_, call.counts[r], call.recv_counts[r]));
       copy_on_host(get, give);
     } else {
       recv_pieces(get, static_cast<int>(r), kExchangeTag, operation);

@@ -17,7 +17,8 @@ namespace strata::comm {
 class MpiCommunicator final : public Communicator {
  public:
   // Takes `comm` over and frees it.
-  MpiCommunicator(MPI_Comm comm, std::string name, const MpiOptions& options, std::shared_ptr<MpiReductions> reductions);
+  MpiCommunicator(MPI_Comm comm, std::string name, const MpiOptions& options,
+                  std::shared_ptr<MpiReductions> reductions);
   ~MpiCommunicator() override;
 
   int rank() const override { return rank_; }

@@ -15,8 +15,9 @@
 namespace strata::comm {
 namespace {
 
-// Open MPI lets blocked ranks spin without giving way unless told so, which costs milliseconds a call where ranks share cores. Our own waits
-// poll; this is for the few calls that cannot be polled (init, split, finalize). A setting of the user's stays.
+// Open MPI lets blocked ranks spin without giving way unless told so, which costs milliseconds a call where ranks share
+// cores. Our own waits poll; this is for the few calls that cannot be polled (init, split, finalize). A setting of the
+// user's stays.
 void set_launcher_defaults() { setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0); }
 
 bool flag_of(int (*query)(int*)) {
@@ -47,15 +48,16 @@ bool mpi_is_built() { return true; }
 MpiJob::MpiJob(MpiOptions options) : options_(options), exceptions_(std::uncaught_exceptions()) {
   STRATA_CHECK(options.largest_piece > 0 && options.largest_piece <= std::int64_t{1} << 30, usage, "mpi",
                fmt::format("pieces of {} elements", options.largest_piece), "use 1 to 2^30");
-  STRATA_CHECK(!flag_of(MPI_Initialized) && !flag_of(MPI_Finalized), environment, "mpi", "MPI was started by somebody else, or has ended",
-               "make one MpiJob in main()");
+  STRATA_CHECK(!flag_of(MPI_Initialized) && !flag_of(MPI_Finalized), environment, "mpi",
+               "MPI was started by somebody else, or has ended", "make one MpiJob in main()");
   set_launcher_defaults();
   int provided = MPI_THREAD_SINGLE;
   STRATA_MPI(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_MULTIPLE, &provided));
   STRATA_MPI(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
   if (provided < MPI_THREAD_MULTIPLE) {
     MPI_Finalize();
-    fail(ErrorKind::environment, "mpi", fmt::format("{} does not allow calls from several threads (level {})", mpi_description(), provided),
+    fail(ErrorKind::environment, "mpi",
+         fmt::format("{} does not allow calls from several threads (level {})", mpi_description(), provided),
          "use an MPI built with MPI_THREAD_MULTIPLE");
   }
 }
@@ -66,7 +68,8 @@ MpiJob::~MpiJob() {
     std::fflush(stderr);
     MPI_Abort(MPI_COMM_WORLD, static_cast<int>(ErrorKind::communication));
   }
-  // MPI_Finalize waits for all, spinning: wait by polling first. A rank that never comes meets the deadline and ends the job.
+  // MPI_Finalize waits for all, spinning: wait by polling first. A rank that never comes meets the deadline and ends
+  // the job.
   MPI_Request request = MPI_REQUEST_NULL;
   MPI_Ibarrier(MPI_COMM_WORLD, &request);
   const auto done = [&request] {

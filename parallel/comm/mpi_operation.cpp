@@ -44,8 +44,8 @@ bool MpiOperation::ready() {
 void MpiOperation::wait() {
   if (poll_until([this] { return ready(); }, deadline_)) return;
   fail(ErrorKind::timeout, "mpi",
-       fmt::format("{} (call {} of group '{}' of {} ranks, {} bytes) is not complete after {} ms", call_.str(), call_.number, group_, group_size_,
-                   call_.bytes(), deadline_.count()),
+       fmt::format("{} (call {} of group '{}' of {} ranks, {} bytes) is not complete after {} ms", call_.str(),
+                   call_.number, group_, group_size_, call_.bytes(), deadline_.count()),
        "a rank may be elsewhere, gone or unreachable; the job cannot go on: abort");
 }
 
@@ -84,7 +84,8 @@ void MpiOperation::check_received(const std::vector<MPI_Status>& statuses) {
     int count = 0;
     STRATA_MPI(MPI_Get_count(&statuses[expected.request], expected.type, &count));
     STRATA_CHECK(count == expected.elements, communication, "mpi",
-                 fmt::format("{} (call {} of group '{}') got {} elements where it expected {}", call_.str(), call_.number, group_, count, expected.elements));
+                 fmt::format("{} (call {} of group '{}') got {} elements where it expected {}", call_.str(),
+                             call_.number, group_, count, expected.elements));
   }
 }
 

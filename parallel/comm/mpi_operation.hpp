@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A call in flight: its MPI requests, what must stay alive until they are done, and the engine's own way of waiting for them.
+// A call in flight: its MPI requests, what must stay alive until they are done, and the engine's own way of waiting for
+// them.
 #pragma once
 
 #include <mpi.h>
@@ -15,7 +16,8 @@
 
 namespace strata::comm {
 
-// Asks `done` until it says yes: gives way at first, then sleeps between questions. False: the deadline (0: none) came first.
+// Asks `done` until it says yes: gives way at first, then sleeps between questions. False: the deadline (0: none) came
+// first.
 bool poll_until(const std::function<bool()>& done, std::chrono::milliseconds deadline);
 
 class MpiOperation final : public EventState {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Element types and reductions as MPI knows them. bf16 travels as 16-bit integers and is combined by operators of our own.
+// Element types and reductions as MPI knows them. bf16 travels as 16-bit integers and is combined by operators of our
+// own.
 #pragma once
 
 #include <mpi.h>

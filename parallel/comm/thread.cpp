@@ -20,7 +20,8 @@ namespace {
 
 // What all groups of one run share. One mutex for everything: contention is not the point here.
 struct World {
-  explicit World(int ranks, const ThreadOptions& run) : options(run), returned(static_cast<std::size_t>(ranks), false) {}
+  explicit World(int ranks, const ThreadOptions& run)
+      : options(run), returned(static_cast<std::size_t>(ranks), false) {}
 
   const ThreadOptions options;
   std::mutex mutex;
@@ -58,10 +59,12 @@ struct Meeting {
 struct Group {
   std::shared_ptr<World> world;
   std::string name;
-  std::vector<int> members;  // world ranks
-  std::map<std::int64_t, std::shared_ptr<Meeting>> collectives;                             // by the ranks' count of collectives
-  std::map<std::tuple<int, int, int>, std::deque<std::shared_ptr<Meeting>>> messages;       // (from, to, tag) -> those with one side there
-  std::map<std::pair<std::int64_t, int>, std::pair<std::shared_ptr<Group>, int>> children;  // (split, color) -> group, members yet to take it
+  std::vector<int> members;                                      // world ranks
+  std::map<std::int64_t, std::shared_ptr<Meeting>> collectives;  // by the ranks' count of collectives
+  std::map<std::tuple<int, int, int>, std::deque<std::shared_ptr<Meeting>>>
+      messages;  // (from, to, tag) -> those with one side there
+  std::map<std::pair<std::int64_t, int>, std::pair<std::shared_ptr<Group>, int>>
+      children;  // (split, color) -> group, members yet to take it
 
   std::vector<int> all() const {
     std::vector<int> ranks(members.size());
@@ -95,10 +98,12 @@ class ThreadEvent final : public EventState {
  private:
   // The memory of a rank that has given up may be gone: latecomers must not complete the call.
   [[noreturn]] void give_up(const World& world) {
-    const auto text = fmt::format("{} is not complete after {} ms: {} not called it", describe(), world.options.deadline.count(), have(absent()));
+    const auto text = fmt::format("{} is not complete after {} ms: {} not called it", describe(),
+                                  world.options.deadline.count(), have(absent()));
     meeting_->error = fmt::format("given up by a rank that waited for it: {}", text);
     meeting_->done = true;
-    fail(ErrorKind::timeout, "thread transport", text, "look at what these ranks do instead; the tracing wrapper lists their calls");
+    fail(ErrorKind::timeout, "thread transport", text,
+         "look at what these ranks do instead; the tracing wrapper lists their calls");
   }
 
   // Throws when it never will be. Mutex held.
@@ -111,7 +116,8 @@ class ThreadEvent final : public EventState {
     }
     for (const int rank : absent()) {
       if (world.returned[static_cast<std::size_t>(group_->members[static_cast<std::size_t>(rank)])]) {
-        fail(ErrorKind::communication, "thread transport", fmt::format("{} cannot complete: rank {} has left", describe(), rank),
+        fail(ErrorKind::communication, "thread transport",
+             fmt::format("{} cannot complete: rank {} has left", describe(), rank),
              "all ranks of a group issue the same calls");
       }
     }
@@ -126,7 +132,8 @@ class ThreadEvent final : public EventState {
     return ranks;
   }
   static std::string have(const std::vector<int>& ranks) {
-    return fmt::format("{} {} {}", ranks.size() == 1 ? "rank" : "ranks", fmt::join(ranks, ", "), ranks.size() == 1 ? "has" : "have");
+    return fmt::format("{} {} {}", ranks.size() == 1 ? "rank" : "ranks", fmt::join(ranks, ", "),
+                       ranks.size() == 1 ? "has" : "have");
   }
   std::string describe() const { return fmt::format("{} (call {} of group '{}')", what_, number_, group_->name); }
 
@@ -145,7 +152,9 @@ class ThreadCommunicator final : public Communicator {
   const std::string& name() const override { return group_->name; }
   std::string_view transport() const override { return "thread"; }
   bool serves(const Device& device) const override { return device == Device{}; }
-  void abort(std::string_view reason) override { group_->world->abort(fmt::format("rank {} of '{}' aborted: {}", rank_, group_->name, reason)); }
+  void abort(std::string_view reason) override {
+    group_->world->abort(fmt::format("rank {} of '{}' aborted: {}", rank_, group_->name, reason));
+  }
   const void* native_handle(std::string_view) const override { return nullptr; }
   std::unique_ptr<Communicator> split(int color, int key, std::string_view label) override;
 
@@ -170,7 +179,8 @@ Event ThreadCommunicator::start(const Call& call) {
   {
     const std::lock_guard lock(group_->world->mutex);
     const auto& aborted = group_->world->aborted;
-    STRATA_CHECK(aborted.empty(), communication, "thread transport", fmt::format("{} on group '{}' was not begun: {}", call.str(), group_->name, aborted));
+    STRATA_CHECK(aborted.empty(), communication, "thread transport",
+                 fmt::format("{} on group '{}' was not begun: {}", call.str(), group_->name, aborted));
     meeting = is_collective(call.kind) ? join_collective(call) : join_message(call);
     last = meeting->missing == 0 && !meeting->done;
   }
@@ -198,6 +208,7 @@ std::shared_ptr<Meeting> ThreadCommunicator::join_message(const Call& call) {
   if (!queue.empty() && !queue.front()->arrived[place]) {
     meeting = queue.front();
     queue.pop_front();
+    if (queue.empty()) group_->messages.erase({from, to, call.tag});
   } else {
     meeting = std::make_shared<Meeting>(std::vector<int>{from, to});
     queue.push_back(meeting);
@@ -252,7 +263,8 @@ std::unique_ptr<Communicator> ThreadCommunicator::split(int color, int key, std:
 }
 
 // The first member of a new group to come here makes it; the last takes it out.
-std::shared_ptr<Group> ThreadCommunicator::take_child(int color, const std::vector<int>& members, std::string_view label) {
+std::shared_ptr<Group> ThreadCommunicator::take_child(int color, const std::vector<int>& members,
+                                                      std::string_view label) {
   const std::lock_guard lock(group_->world->mutex);
   auto& [child, takers] = group_->children[{splits_, color}];
   if (!child) {
@@ -277,7 +289,8 @@ std::string message_of(const std::exception_ptr& error) {
   }
 }
 
-std::exception_ptr run_rank(const std::shared_ptr<Group>& group, int rank, const std::function<void(Communicator&)>& body) {
+std::exception_ptr run_rank(const std::shared_ptr<Group>& group, int rank,
+                            const std::function<void(Communicator&)>& body) {
   set_thread_rank_label(rank);
   World& world = *group->world;
   std::exception_ptr error;
@@ -298,7 +311,8 @@ std::exception_ptr run_rank(const std::shared_ptr<Group>& group, int rank, const
   return error;
 }
 
-std::vector<std::exception_ptr> run(const std::shared_ptr<Group>& group, const std::function<void(Communicator&)>& body) {
+std::vector<std::exception_ptr> run(const std::shared_ptr<Group>& group,
+                                    const std::function<void(Communicator&)>& body) {
   std::vector<std::exception_ptr> errors(group->members.size());
   std::vector<std::thread> threads;
   for (std::size_t r = 0; r < errors.size(); ++r) {
@@ -320,14 +334,17 @@ std::shared_ptr<Group> make_world(int ranks, const ThreadOptions& options) {
 
 }  // namespace
 
-std::vector<std::exception_ptr> run_thread_ranks(int ranks, const std::function<void(Communicator&)>& body, const ThreadOptions& options) {
+std::vector<std::exception_ptr> run_thread_ranks(int ranks, const std::function<void(Communicator&)>& body,
+                                                 const ThreadOptions& options) {
   return run(make_world(ranks, options), body);
 }
 
-void run_thread_ranks_or_throw(int ranks, const std::function<void(Communicator&)>& body, const ThreadOptions& options) {
+void run_thread_ranks_or_throw(int ranks, const std::function<void(Communicator&)>& body,
+                               const ThreadOptions& options) {
   const auto group = make_world(ranks, options);
   const auto errors = run(group, body);
-  if (group->world->first_failed >= 0) std::rethrow_exception(errors[static_cast<std::size_t>(group->world->first_failed)]);
+  if (group->world->first_failed >= 0)
+    std::rethrow_exception(errors[static_cast<std::size_t>(group->world->first_failed)]);
 }
 
 }  // namespace strata::comm

@@ -14,10 +14,13 @@ namespace {
 
 class TracingCommunicator final : public Wrapper {
  public:
-  TracingCommunicator(std::shared_ptr<Communicator> communicator, std::shared_ptr<Trace> trace) : Wrapper(std::move(communicator)), trace_(std::move(trace)) {}
+  TracingCommunicator(std::shared_ptr<Communicator> communicator, std::shared_ptr<Trace> trace)
+      : Wrapper(std::move(communicator)), trace_(std::move(trace)) {}
 
  protected:
-  std::unique_ptr<Communicator> wrap(std::unique_ptr<Communicator> child) override { return make_tracing(std::move(child), trace_); }
+  std::unique_ptr<Communicator> wrap(std::unique_ptr<Communicator> child) override {
+    return make_tracing(std::move(child), trace_);
+  }
 
   Event start(const Call& call) override {
     record(call);
@@ -62,7 +65,8 @@ std::int64_t Trace::bytes() const {
 
 std::string Trace::str() const {
   std::string text;
-  for (const auto& entry : entries()) text += fmt::format("{} {} {} {} bytes\n", entry.group, entry.number, entry.call, entry.bytes);
+  for (const auto& entry : entries())
+    text += fmt::format("{} {} {} {} bytes\n", entry.group, entry.number, entry.call, entry.bytes);
   return text;
 }
 
@@ -76,7 +80,8 @@ void expect_same_sequence(Communicator& communicator, const Trace& trace, std::s
   communicator.all_reduce(Tensor::borrow(&most, DType::i64, {1}), Reduction::max).wait();
   for (std::size_t i = 0; i < static_cast<std::size_t>(most); ++i) {
     const auto wrong = differing_texts(gather_texts(communicator, i < calls.size() ? calls[i] : "nothing"));
-    STRATA_CHECK(wrong.empty(), communication, "tracing", fmt::format("collective {} of group '{}' differs: {}", i, group, wrong));
+    STRATA_CHECK(wrong.empty(), communication, "tracing",
+                 fmt::format("collective {} of group '{}' differs: {}", i, group, wrong));
   }
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Records the calls that go through a communicator and the groups split from it, so that a test can prove that all ranks of a group issued the same
-// sequence, or a person can read what a step sends. Costs a formatted line a call; not for production runs.
+// Records the calls that go through a communicator and the groups split from it, so that a test can prove that all
+// ranks of a group issued the same sequence, or a person can read what a step sends. Costs a formatted line a call; not
+// for production runs.
 #pragma once
 
 #include <memory>
@@ -37,8 +38,8 @@ class Trace {
 
 std::unique_ptr<Communicator> make_tracing(std::shared_ptr<Communicator> inner, std::shared_ptr<Trace> trace);
 
-// Collective, over any communicator whose ranks each hold a trace: communication error, on all ranks, that names the first collective of the traced
-// group in which they differ.
+// Collective, over any communicator whose ranks each hold a trace: communication error, on all ranks, that names the
+// first collective of the traced group in which they differ.
 void expect_same_sequence(Communicator& communicator, const Trace& trace, std::string_view group);
 
 }  // namespace strata::comm

@@ -8,7 +8,9 @@
 namespace strata::comm {
 
 std::vector<TransportEntry> transport_table() {
-  return {{"local", true, "one rank"}, {"thread", true, "ranks as threads of one process (tests)"}, {"mpi", mpi_is_built(), mpi_description()}};
+  return {{"local", true, "one rank"},
+          {"thread", true, "ranks as threads of one process (tests)"},
+          {"mpi", mpi_is_built(), mpi_description()}};
 }
 
 void run_world(const std::function<void(Communicator& world)>& body) {

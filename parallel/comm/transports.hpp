@@ -19,8 +19,8 @@ struct TransportEntry {
 
 std::vector<TransportEntry> transport_table();
 
-// Runs `body` over all ranks of this program: over MPI when a launcher started it and MPI is built, alone otherwise. Throwing on one rank of
-// several ends all of them (the reason is printed); alone, it throws.
+// Runs `body` over all ranks of this program: over MPI when a launcher started it and MPI is built, alone otherwise.
+// Throwing on one rank of several ends all of them (the reason is printed); alone, it throws.
 void run_world(const std::function<void(Communicator& world)>& body);
 
 }  // namespace strata::comm

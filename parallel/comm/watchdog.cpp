@@ -36,7 +36,9 @@ class Flag final : public EventState {
 class Watch {
  public:
   Watch(std::shared_ptr<Communicator> root, std::chrono::milliseconds deadline)
-      : root_(std::move(root)), deadline_(deadline), period_(std::clamp(deadline / 8, std::chrono::milliseconds(1), std::chrono::milliseconds(500))) {
+      : root_(std::move(root)),
+        deadline_(deadline),
+        period_(std::clamp(deadline / 8, std::chrono::milliseconds(1), std::chrono::milliseconds(500))) {
     thread_ = std::thread([this] { run(); });
   }
 
@@ -67,10 +69,12 @@ class Watch {
     std::unique_lock lock(mutex_);
     while (!changed_.wait_for(lock, period_, [this] { return stop_; })) {
       std::erase_if(entries_, [](const Entry& entry) { return over(entry.event); });
-      const auto stuck = std::find_if(entries_.begin(), entries_.end(), [this](const Entry& entry) { return Clock::now() - entry.begin > deadline_; });
+      const auto stuck = std::find_if(entries_.begin(), entries_.end(),
+                                      [this](const Entry& entry) { return Clock::now() - entry.begin > deadline_; });
       if (stuck == entries_.end()) continue;
       const auto seconds = std::chrono::duration<double>(Clock::now() - stuck->begin).count();
-      const auto text = fmt::format("{}: not complete after {:.1f} s, {} other calls in flight", stuck->what, seconds, entries_.size() - 1);
+      const auto text = fmt::format("{}: not complete after {:.1f} s, {} other calls in flight", stuck->what, seconds,
+                                    entries_.size() - 1);
       entries_.clear();
       lock.unlock();  // abort may call back, or wake those who add
       log(LogLevel::warning, "watchdog", text);
@@ -98,7 +102,8 @@ class Watch {
 
 class WatchdogCommunicator final : public Wrapper {
  public:
-  WatchdogCommunicator(std::shared_ptr<Communicator> communicator, std::shared_ptr<Watch> watch) : Wrapper(std::move(communicator)), watch_(std::move(watch)) {}
+  WatchdogCommunicator(std::shared_ptr<Communicator> communicator, std::shared_ptr<Watch> watch)
+      : Wrapper(std::move(communicator)), watch_(std::move(watch)) {}
 
   std::unique_ptr<Communicator> split(int color, int key, std::string_view label) override {
     const auto done = std::make_shared<Flag>();
@@ -126,7 +131,8 @@ class WatchdogCommunicator final : public Wrapper {
 
  private:
   std::string describe(const Call& call) const {
-    return fmt::format("{}, call {} of group '{}', rank {} of {}, {} bytes", call.str(), call.number, name(), rank(), size(), call.bytes());
+    return fmt::format("{}, call {} of group '{}', rank {} of {}, {} bytes", call.str(), call.number, name(), rank(),
+                       size(), call.bytes());
   }
 
   std::shared_ptr<Watch> watch_;

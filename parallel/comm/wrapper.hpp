@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What all wrappers share: a communicator that passes everything on to another one. A wrapper overrides `start` and says how to wrap the groups that
-// come from a split.
+// What all wrappers share: a communicator that passes everything on to another one. A wrapper overrides `start` and
+// says how to wrap the groups that come from a split.
 #pragma once
 
 #include <memory>
@@ -11,7 +11,9 @@
 namespace strata::comm {
 
 // A handle to a communicator that somebody else owns and keeps alive.
-inline std::shared_ptr<Communicator> borrowed(Communicator& communicator) { return {std::shared_ptr<void>(), &communicator}; }
+inline std::shared_ptr<Communicator> borrowed(Communicator& communicator) {
+  return {std::shared_ptr<void>(), &communicator};
+}
 
 class Wrapper : public Communicator {
  public:

@@ -11,9 +11,11 @@ namespace {
 void check(const Communicator& world, const MeshShape& shape) {
   for (int i = 0; i < kMeshAxes; ++i) {
     const auto axis = static_cast<MeshAxis>(i);
-    STRATA_CHECK(shape.extent(axis) >= 1, usage, "mesh", fmt::format("{} is {}", name_of(axis), shape.extent(axis)), "every axis is at least 1");
+    STRATA_CHECK(shape.extent(axis) >= 1, usage, "mesh", fmt::format("{} is {}", name_of(axis), shape.extent(axis)),
+                 "every axis is at least 1");
   }
-  STRATA_CHECK(shape.ranks() == world.size(), usage, "mesh", fmt::format("{} needs {} ranks, the job has {}", shape.str(), shape.ranks(), world.size()),
+  STRATA_CHECK(shape.ranks() == world.size(), usage, "mesh",
+               fmt::format("{} needs {} ranks, the job has {}", shape.str(), shape.ranks(), world.size()),
                "change the parallel plan or the number of processes");
 }
 

@@ -18,7 +18,9 @@ std::int64_t total(const Counts& counts) { return std::accumulate(counts.begin()
 
 void finish(Context& ctx, const Event& event) { ctx.backend().wait(ctx.stream(), event); }
 
-Tensor scaled(Context& ctx, const Tensor& x, double scale) { return scale == 1 ? x : ops::run1(ctx, ops::Scale{scale}, {x}); }
+Tensor scaled(Context& ctx, const Tensor& x, double scale) {
+  return scale == 1 ? x : ops::run1(ctx, ops::Scale{scale}, {x});
+}
 
 Tensor copy_of(Context& ctx, const Tensor& x) {
   Tensor copy = ctx.empty(x.dtype(), x.shape());
@@ -45,28 +47,34 @@ Tensor gathered(Context& ctx, Communicator& group, const Tensor& part, const Cou
 }
 
 Tensor scattered(Context& ctx, Communicator& group, const Tensor& whole, const Counts& counts) {
-  const std::int64_t rows = counts.empty() ? whole.dim(0) / group.size() : counts.at(static_cast<std::size_t>(group.rank()));
+  const std::int64_t rows =
+      counts.empty() ? whole.dim(0) / group.size() : counts.at(static_cast<std::size_t>(group.rank()));
   Tensor part = ctx.empty(whole.dtype(), with_rows(whole.shape(), rows));
   finish(ctx, group.reduce_scatter(whole, part, comm::Reduction::sum, ctx.stream(), counts));
   return part;
 }
 
-Tensor exchanged(Context& ctx, Communicator& group, const Tensor& x, const Counts& send_counts, const Counts& recv_counts) {
+Tensor exchanged(Context& ctx, Communicator& group, const Tensor& x, const Counts& send_counts,
+                 const Counts& recv_counts) {
   Tensor out = ctx.empty(x.dtype(), with_rows(x.shape(), total(recv_counts)));
   finish(ctx, group.all_to_all(x, send_counts, out, recv_counts, ctx.stream()));
   return out;
 }
 
 void check_rows(std::string_view name, const Variable& x) {
-  STRATA_CHECK(x.defined() && x.shape().ndim() >= 1, usage, name, fmt::format("{} has no rows", x.defined() ? x.spec().str() : "an undefined value"));
+  STRATA_CHECK(x.defined() && x.shape().ndim() >= 1, usage, name,
+               fmt::format("{} has no rows", x.defined() ? x.spec().str() : "an undefined value"));
 }
 
 // One input, one output; the rule gets the output's gradient, never undefined.
-Variable step(Tape& tape, std::string_view name, const Variable& x, Tensor out, std::function<Tensor(const Tensor&)> rule) {
+Variable step(Tape& tape, std::string_view name, const Variable& x, Tensor out,
+              std::function<Tensor(const Tensor&)> rule) {
   Context& ctx = tape.ctx();
   const TensorSpec spec = out.spec();
   const Variable in[] = {x};
-  const Rule whole = [&ctx, spec, rule = std::move(rule)](Inputs grads) { return std::vector<Tensor>{rule(gradient(ctx, grads, spec))}; };
+  const Rule whole = [&ctx, spec, rule = std::move(rule)](Inputs grads) {
+    return std::vector<Tensor>{rule(gradient(ctx, grads, spec))};
+  };
   return tape.custom(name, in, {std::move(out)}, whole, true).front();
 }
 
@@ -74,18 +82,22 @@ Variable step(Tape& tape, std::string_view name, const Variable& x, Tensor out, 
 
 Variable copy_to_group(Tape& tape, Communicator& group, const Variable& x) {
   Context& ctx = tape.ctx();
-  return step(tape, "copy_to_group", x, x.value(), [&ctx, &group](const Tensor& g) { return reduced_everywhere(ctx, group, g); });
+  return step(tape, "copy_to_group", x, x.value(),
+              [&ctx, &group](const Tensor& g) { return reduced_everywhere(ctx, group, g); });
 }
 
 Variable sum_over_group(Tape& tape, Communicator& group, const Variable& x, double scale) {
   Context& ctx = tape.ctx();
   Tensor out = scaled(ctx, reduced_everywhere(ctx, group, ops::dense(ctx, x.value())), scale);
-  return step(tape, "sum_over_group", x, std::move(out), [&ctx, scale](const Tensor& g) { return scaled(ctx, g, scale); });
+  return step(tape, "sum_over_group", x, std::move(out),
+              [&ctx, scale](const Tensor& g) { return scaled(ctx, g, scale); });
 }
 
 Variable all_reduce(Tape& tape, Communicator& group, const Variable& x, double scale) {
   Context& ctx = tape.ctx();
-  const auto both = [&ctx, &group, scale](const Tensor& t) { return scaled(ctx, reduced_everywhere(ctx, group, t), scale); };
+  const auto both = [&ctx, &group, scale](const Tensor& t) {
+    return scaled(ctx, reduced_everywhere(ctx, group, t), scale);
+  };
   return step(tape, "all_reduce", x, both(ops::dense(ctx, x.value())), both);
 }
 
@@ -93,20 +105,23 @@ Variable all_gather(Tape& tape, Communicator& group, const Variable& x, Counts c
   check_rows("all_gather", x);
   Context& ctx = tape.ctx();
   Tensor out = gathered(ctx, group, ops::dense(ctx, x.value()), counts);
-  return step(tape, "all_gather", x, std::move(out), [&ctx, &group, counts = std::move(counts)](const Tensor& g) { return scattered(ctx, group, g, counts); });
+  return step(tape, "all_gather", x, std::move(out),
+              [&ctx, &group, counts = std::move(counts)](const Tensor& g) { return scattered(ctx, group, g, counts); });
 }
 
 Variable reduce_scatter(Tape& tape, Communicator& group, const Variable& x, Counts counts) {
   check_rows("reduce_scatter", x);
   Context& ctx = tape.ctx();
   Tensor out = scattered(ctx, group, ops::dense(ctx, x.value()), counts);
-  return step(tape, "reduce_scatter", x, std::move(out), [&ctx, &group, counts = std::move(counts)](const Tensor& g) { return gathered(ctx, group, g, counts); });
+  return step(tape, "reduce_scatter", x, std::move(out),
+              [&ctx, &group, counts = std::move(counts)](const Tensor& g) { return gathered(ctx, group, g, counts); });
 }
 
 Variable broadcast(Tape& tape, Communicator& group, const Variable& x, const TensorSpec& spec, int root) {
   const bool mine = group.rank() == root;
-  STRATA_CHECK(!mine || (x.defined() && x.spec() == spec), usage, "broadcast",
-               fmt::format("the root's value is {}, announced was {}", x.defined() ? x.spec().str() : "undefined", spec.str()));
+  STRATA_CHECK(
+      !mine || (x.defined() && x.spec() == spec), usage, "broadcast",
+      fmt::format("the root's value is {}, announced was {}", x.defined() ? x.spec().str() : "undefined", spec.str()));
   Context& ctx = tape.ctx();
   Tensor out = mine ? ops::dense(ctx, x.value()) : ctx.empty(spec.dtype, spec.shape);
   finish(ctx, group.broadcast(out, root, ctx.stream()));
@@ -139,9 +154,9 @@ Variable all_to_all(Tape& tape, Communicator& group, const Variable& x, Counts s
   check_rows("all_to_all", x);
   Context& ctx = tape.ctx();
   Tensor out = exchanged(ctx, group, ops::dense(ctx, x.value()), send_counts, recv_counts);
-  return step(tape, "all_to_all", x, std::move(out), [&ctx, &group, send_counts = std::move(send_counts), recv_counts = std::move(recv_counts)](const Tensor& g) {
-    return exchanged(ctx, group, g, recv_counts, send_counts);
-  });
+  return step(tape, "all_to_all", x, std::move(out),
+              [&ctx, &group, send_counts = std::move(send_counts), recv_counts = std::move(recv_counts)](
+                  const Tensor& g) { return exchanged(ctx, group, g, recv_counts, send_counts); });
 }
 
 }  // namespace strata::parallel

@@ -10,7 +10,8 @@
 
 namespace strata::comm {
 
-// Stands for a call of a batch: empty until the batch has ended. Belongs to the thread that opened the batch until then.
+// Stands for a call of a batch: empty until the batch has ended. Belongs to the thread that opened the batch until
+// then.
 class Communicator::QueuedEvent final : public EventState {
  public:
   explicit QueuedEvent(std::string what) : what_(std::move(what)) {}
@@ -21,7 +22,8 @@ class Communicator::QueuedEvent final : public EventState {
   }
   bool ready() override { return started_ && event_.ready(); }
   void wait() override {
-    STRATA_CHECK(started_, usage, "batch", fmt::format("waiting for '{}', which begins only when its batch ends", what_), "end the batch first");
+    STRATA_CHECK(started_, usage, "batch",
+                 fmt::format("waiting for '{}', which begins only when its batch ends", what_), "end the batch first");
     event_.wait();
   }
 
@@ -73,7 +75,9 @@ Event Communicator::end_batch() {
   return all_of(std::move(events));
 }
 
-Batch::Batch(Communicator& communicator) : communicator_(&communicator), exceptions_(std::uncaught_exceptions()) { ++communicator.open_batches_; }
+Batch::Batch(Communicator& communicator) : communicator_(&communicator), exceptions_(std::uncaught_exceptions()) {
+  ++communicator.open_batches_;
+}
 
 Event Batch::end() {
   if (communicator_ == nullptr) return {};
@@ -91,29 +95,44 @@ Batch::~Batch() noexcept(false) {
   communicator_->queued_.clear();
 }
 
-Event Communicator::all_reduce(const Tensor& in_out, Reduction reduction, const Stream& stream) { return all_reduce(in_out, in_out, reduction, stream); }
+Event Communicator::all_reduce(const Tensor& in_out, Reduction reduction, const Stream& stream) {
+  return all_reduce(in_out, in_out, reduction, stream);
+}
 
 Event Communicator::all_reduce(const Tensor& in, const Tensor& out, Reduction reduction, const Stream& stream) {
   return submit({.kind = CallKind::all_reduce, .input = in, .output = out, .reduction = reduction, .stream = stream});
 }
 
 Event Communicator::reduce(const Tensor& in_out, int root, Reduction reduction, const Stream& stream) {
-  return submit({.kind = CallKind::reduce, .input = in_out, .output = in_out, .reduction = reduction, .peer = root, .stream = stream});
+  return submit({.kind = CallKind::reduce,
+                 .input = in_out,
+                 .output = in_out,
+                 .reduction = reduction,
+                 .peer = root,
+                 .stream = stream});
 }
 
-Event Communicator::reduce_scatter(const Tensor& in, const Tensor& out, Reduction reduction, const Stream& stream, Counts counts) {
-  return submit({.kind = CallKind::reduce_scatter, .input = in, .output = out, .reduction = reduction, .counts = std::move(counts), .stream = stream});
+Event Communicator::reduce_scatter(const Tensor& in, const Tensor& out, Reduction reduction, const Stream& stream,
+                                   Counts counts) {
+  return submit({.kind = CallKind::reduce_scatter,
+                 .input = in,
+                 .output = out,
+                 .reduction = reduction,
+                 .counts = std::move(counts),
+                 .stream = stream});
 }
 
 Event Communicator::all_gather(const Tensor& in, const Tensor& out, const Stream& stream, Counts counts) {
-  return submit({.kind = CallKind::all_gather, .input = in, .output = out, .counts = std::move(counts), .stream = stream});
+  return submit(
+      {.kind = CallKind::all_gather, .input = in, .output = out, .counts = std::move(counts), .stream = stream});
 }
 
 Event Communicator::broadcast(const Tensor& in_out, int root, const Stream& stream) {
   return submit({.kind = CallKind::broadcast, .input = in_out, .output = in_out, .peer = root, .stream = stream});
 }
 
-Event Communicator::all_to_all(const Tensor& in, Counts send_counts, const Tensor& out, Counts recv_counts, const Stream& stream) {
+Event Communicator::all_to_all(const Tensor& in, Counts send_counts, const Tensor& out, Counts recv_counts,
+                               const Stream& stream) {
   return submit({.kind = CallKind::all_to_all,
                  .input = in,
                  .output = out,

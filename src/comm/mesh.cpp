@@ -27,7 +27,9 @@ int MeshShape::extent(MeshAxis axis) const {
 
 int MeshShape::ranks() const { return data * pipeline * study * tensor; }
 
-std::string MeshShape::str() const { return fmt::format("data {} × pipeline {} × study {} × tensor {}", data, pipeline, study, tensor); }
+std::string MeshShape::str() const {
+  return fmt::format("data {} × pipeline {} × study {} × tensor {}", data, pipeline, study, tensor);
+}
 
 MeshPlace place_of(int rank, const MeshShape& shape) {
   MeshPlace place;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Conformance of every collective on every transport and wrapper: values, element types, uneven and empty parts, in place and apart. Values are
-// small integers, which every element type adds exactly.
+// Conformance of every collective on every transport and wrapper: values, element types, uneven and empty parts, in
+// place and apart. Values are small integers, which every element type adds exactly.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -55,7 +55,8 @@ Tensor filled(DType dtype, const Shape& shape, const Rule& rule) {
 void expect_values(const Tensor& tensor, const Rule& rule, std::string_view what) {
   for (std::int64_t i = 0; i < tensor.numel(); ++i) {
     if (element(tensor, i) != rule(i)) {
-      ADD_FAILURE() << what << ": element " << i << " of " << tensor.spec().str() << " is " << element(tensor, i) << ", expected " << rule(i);
+      ADD_FAILURE() << what << ": element " << i << " of " << tensor.spec().str() << " is " << element(tensor, i)
+                    << ", expected " << rule(i);
       return;
     }
   }
@@ -68,7 +69,9 @@ double reduced(Reduction reduction, int size, std::int64_t i) {
   double result = value(0, i);
   for (int r = 1; r < size; ++r) {
     const double x = value(r, i);
-    result = reduction == Reduction::sum ? result + x : reduction == Reduction::max ? std::max(result, x) : std::min(result, x);
+    result = reduction == Reduction::sum   ? result + x
+             : reduction == Reduction::max ? std::max(result, x)
+                                           : std::min(result, x);
   }
   return result;
 }
@@ -76,7 +79,8 @@ double reduced(Reduction reduction, int size, std::int64_t i) {
 // Uneven on purpose, with empty parts: 1, 3, 0, 2, 1, 3, ...
 Counts uneven(int size) {
   Counts counts;
-  for (int r = 0; r < size; ++r) counts.push_back(std::array<std::int64_t, 4>{1, 3, 0, 2}[static_cast<std::size_t>(r) % 4]);
+  for (int r = 0; r < size; ++r)
+    counts.push_back(std::array<std::int64_t, 4>{1, 3, 0, 2}[static_cast<std::size_t>(r) % 4]);
   return counts;
 }
 std::int64_t total(const Counts& counts) { return std::accumulate(counts.begin(), counts.end(), std::int64_t{0}); }
@@ -106,7 +110,12 @@ TEST(Collectives, ReduceLeavesOthersAlone) {
       for (int root = 0; root < world.size(); ++root) {
         const Tensor x = filled(dtype, {13}, [&](std::int64_t i) { return value(world.rank(), i); });
         world.reduce(x, root, Reduction::sum).wait();
-        expect_values(x, [&](std::int64_t i) { return world.rank() == root ? reduced(Reduction::sum, world.size(), i) : value(world.rank(), i); }, "reduce");
+        expect_values(
+            x,
+            [&](std::int64_t i) {
+              return world.rank() == root ? reduced(Reduction::sum, world.size(), i) : value(world.rank(), i);
+            },
+            "reduce");
       }
     }
   });
@@ -118,7 +127,8 @@ TEST(Collectives, Broadcast) {
       for (int root = 0; root < world.size(); ++root) {
         const Tensor x = filled(dtype, {4, 3}, [&](std::int64_t i) { return value(world.rank(), i); });
         world.broadcast(x, root).wait();
-        expect_values(x, [&](std::int64_t i) { return value(root, i); }, "broadcast");
+        expect_values(
+            x, [&](std::int64_t i) { return value(root, i); }, "broadcast");
       }
     }
   });
@@ -133,7 +143,9 @@ void check_all_gather(Communicator& world, DType dtype, const Counts& counts, bo
   for (std::int64_t i = 0; i < in.numel(); ++i) set_element(in, i, value(world.rank(), i));
   world.all_gather(in, out, {}, pass_counts ? counts : Counts{}).wait();
   for (std::size_t r = 0; r < counts.size(); ++r) {
-    expect_values(out.slice(0, offsets[r], offsets[r + 1]), [&](std::int64_t i) { return value(static_cast<int>(r), i); }, "all_gather");
+    expect_values(
+        out.slice(0, offsets[r], offsets[r + 1]), [&](std::int64_t i) { return value(static_cast<int>(r), i); },
+        "all_gather");
   }
 }
 
@@ -149,14 +161,17 @@ TEST(Collectives, AllGather) {
   });
 }
 
-void check_reduce_scatter(Communicator& world, DType dtype, Reduction reduction, const Counts& counts, bool pass_counts, bool in_place) {
+void check_reduce_scatter(Communicator& world, DType dtype, Reduction reduction, const Counts& counts, bool pass_counts,
+                          bool in_place) {
   constexpr std::int64_t kWidth = 3;
   const auto offsets = row_offsets(counts);
   const auto me = static_cast<std::size_t>(world.rank());
   const Tensor in = filled(dtype, {offsets.back(), kWidth}, [&](std::int64_t i) { return value(world.rank(), i); });
   const Tensor out = in_place ? in.slice(0, offsets[me], offsets[me + 1]) : host_tensor(dtype, {counts[me], kWidth});
   world.reduce_scatter(in, out, reduction, {}, pass_counts ? counts : Counts{}).wait();
-  expect_values(out, [&](std::int64_t i) { return reduced(reduction, world.size(), offsets[me] * kWidth + i); }, "reduce_scatter");
+  expect_values(
+      out, [&](std::int64_t i) { return reduced(reduction, world.size(), offsets[me] * kWidth + i); },
+      "reduce_scatter");
 }
 
 TEST(Collectives, ReduceScatter) {
@@ -164,7 +179,8 @@ TEST(Collectives, ReduceScatter) {
     for (const auto dtype : kTypes) {
       for (const auto reduction : kReductions) {
         for (const bool in_place : {false, true}) {
-          check_reduce_scatter(world, dtype, reduction, Counts(static_cast<std::size_t>(world.size()), 2), false, in_place);
+          check_reduce_scatter(world, dtype, reduction, Counts(static_cast<std::size_t>(world.size()), 2), false,
+                               in_place);
           check_reduce_scatter(world, dtype, reduction, uneven(world.size()), true, in_place);
         }
       }
@@ -189,7 +205,9 @@ TEST(Collectives, AllToAll) {
         std::int64_t first = 0;  // row of the sender's input where our block begins
         for (int to = 0; to < world.rank(); ++to) first += rows(from, to);
         const auto r = static_cast<std::size_t>(from);
-        expect_values(out.slice(0, offsets[r], offsets[r + 1]), [&](std::int64_t i) { return value(from, first * 4 + i); }, "all_to_all");
+        expect_values(
+            out.slice(0, offsets[r], offsets[r + 1]), [&](std::int64_t i) { return value(from, first * 4 + i); },
+            "all_to_all");
       }
     }
   });
@@ -206,9 +224,12 @@ TEST(Collectives, BarrierWaitsForAll) {
   });
 }
 
-// Small integers hide rounding: real numbers against a sum in double. Each combination may round once, in the element type.
+// Small integers hide rounding: real numbers against a sum in double. Each combination may round once, in the element
+// type.
 void check_accuracy(Communicator& world, DType dtype, double epsilon) {
-  const auto real = [](int rank, std::int64_t i) { return std::sin(static_cast<double>(1 + rank) * static_cast<double>(i + 1)); };
+  const auto real = [](int rank, std::int64_t i) {
+    return std::sin(static_cast<double>(1 + rank) * static_cast<double>(i + 1));
+  };
   const Tensor x = filled(dtype, {2000}, [&](std::int64_t i) { return real(world.rank(), i); });
   world.all_reduce(x).wait();
   for (std::int64_t i = 0; i < x.numel(); ++i) {
@@ -230,14 +251,18 @@ TEST(Collectives, SumsAreAccurate) {
 
 TEST(Collectives, SumsHaveTheSameBitsOnAllRanksAndAgain) {
   each_world([](Communicator& world) {
-    const auto fill = [&] { return filled(DType::f32, {777}, [&](std::int64_t i) { return std::sin(static_cast<double>((i + 1) * (world.rank() + 1))); }); };
+    const auto fill = [&] {
+      return filled(DType::f32, {777},
+                    [&](std::int64_t i) { return std::sin(static_cast<double>((i + 1) * (world.rank() + 1))); });
+    };
     const Tensor first = fill(), second = fill();
     world.all_reduce(first).wait();
     world.all_reduce(second).wait();
     EXPECT_EQ(std::memcmp(first.raw(), second.raw(), first.bytes()), 0);
     const Tensor all = host_tensor(DType::f32, {world.size(), 777});
     world.all_gather(first.reshape({1, 777}), all).wait();
-    for (int r = 0; r < world.size(); ++r) EXPECT_EQ(std::memcmp(all.slice(0, r, r + 1).raw(), first.raw(), first.bytes()), 0) << "rank " << r;
+    for (int r = 0; r < world.size(); ++r)
+      EXPECT_EQ(std::memcmp(all.slice(0, r, r + 1).raw(), first.raw(), first.bytes()), 0) << "rank " << r;
   });
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Differentiable collectives against finite differences over ranks, in double precision: every element of every rank's input is moved, all ranks
-// compute their losses, and the change of the whole loss is compared with the gradient that backward left on that rank.
+// Differentiable collectives against finite differences over ranks, in double precision: every element of every rank's
+// input is moved, all ranks compute their losses, and the change of the whole loss is compared with the gradient that
+// backward left on that rank.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -39,7 +40,8 @@ class Experiment {
     const auto own = shape_.numel();
     std::vector<std::int64_t> sizes(static_cast<std::size_t>(group_.size()));
     std::int64_t mine = own;
-    group_.all_gather(Tensor::borrow(&mine, DType::i64, {1}), Tensor::borrow(sizes.data(), DType::i64, {group_.size()})).wait();
+    group_.all_gather(Tensor::borrow(&mine, DType::i64, {1}), Tensor::borrow(sizes.data(), DType::i64, {group_.size()}))
+        .wait();
     for (int rank = 0; rank < group_.size(); ++rank) {
       if (rank > 1 && rank < group_.size() - 1) continue;  // those in the middle are like rank 1
       for (std::int64_t i = 0; i < sizes[static_cast<std::size_t>(rank)]; ++i) {
@@ -52,12 +54,15 @@ class Experiment {
 
  private:
   // loss = sum of weight · y³ / 3, so that its gradient is weight · y², which depends on the values that arrived.
-  double weight_of(std::int64_t i) const { return weight(convention_ == Convention::counted_once ? 0 : group_.rank(), i); }
+  double weight_of(std::int64_t i) const {
+    return weight(convention_ == Convention::counted_once ? 0 : group_.rank(), i);
+  }
 
   std::vector<double> input(int moved_rank, std::int64_t moved, double by) const {
     std::vector<double> values(static_cast<std::size_t>(shape_.numel()));
     const bool replicated = convention_ == Convention::replicated_input;
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = start(replicated ? 0 : group_.rank(), static_cast<std::int64_t>(i));
+    for (std::size_t i = 0; i < values.size(); ++i)
+      values[i] = start(replicated ? 0 : group_.rank(), static_cast<std::int64_t>(i));
     if (moved_rank >= 0 && (replicated || moved_rank == group_.rank())) values[static_cast<std::size_t>(moved)] += by;
     return values;
   }
@@ -68,7 +73,8 @@ class Experiment {
     double sum = 0;
     if (y.defined()) {
       const auto values = ctx_.to_host<double>(y.value());
-      for (std::size_t i = 0; i < values.size(); ++i) sum += weight_of(static_cast<std::int64_t>(i)) * values[i] * values[i] * values[i] / 3;
+      for (std::size_t i = 0; i < values.size(); ++i)
+        sum += weight_of(static_cast<std::int64_t>(i)) * values[i] * values[i] * values[i] / 3;
     }
     if (convention_ != Convention::counted_once) group_.all_reduce(Tensor::borrow(&sum, DType::f64, {})).wait();
     return sum;
@@ -92,7 +98,8 @@ class Experiment {
     }
     tape.backward(roots);
     const Tensor gradient = tape.grad_of(x);
-    return gradient.defined() ? ctx_.to_host<double>(gradient) : std::vector<double>(static_cast<std::size_t>(shape_.numel()), 0.0);
+    return gradient.defined() ? ctx_.to_host<double>(gradient)
+                              : std::vector<double>(static_cast<std::size_t>(shape_.numel()), 0.0);
   }
 
   Communicator& group_;
@@ -103,7 +110,8 @@ class Experiment {
 };
 
 // `rows(rank)`: of this rank's input, [rows, 2].
-void check(Convention convention, const std::function<std::int64_t(const Communicator&)>& rows, const Function& function) {
+void check(Convention convention, const std::function<std::int64_t(const Communicator&)>& rows,
+           const Function& function) {
   run_ranks([&](Communicator& world) {
     const KernelTable table = make_reference_table();
     Context ctx(make_reference_backend(), table);
@@ -127,39 +135,48 @@ std::int64_t total(const Counts& counts) {
 }
 
 TEST(Differentiable, CopyToGroup) {
-  check(Convention::replicated_input, two, [](Tape& tape, Communicator& group, const Variable& x) { return copy_to_group(tape, group, x); });
+  check(Convention::replicated_input, two,
+        [](Tape& tape, Communicator& group, const Variable& x) { return copy_to_group(tape, group, x); });
 }
 
 TEST(Differentiable, SumOverGroup) {
-  check(Convention::counted_once, two, [](Tape& tape, Communicator& group, const Variable& x) { return sum_over_group(tape, group, x); });
+  check(Convention::counted_once, two,
+        [](Tape& tape, Communicator& group, const Variable& x) { return sum_over_group(tape, group, x); });
 }
 
 TEST(Differentiable, MeanOverGroup) {
-  check(Convention::counted_once, two, [](Tape& tape, Communicator& group, const Variable& x) { return sum_over_group(tape, group, x, 1.0 / group.size()); });
+  check(Convention::counted_once, two, [](Tape& tape, Communicator& group, const Variable& x) {
+    return sum_over_group(tape, group, x, 1.0 / group.size());
+  });
 }
 
 TEST(Differentiable, AllReduce) {
-  check(Convention::sum_of_ranks, two, [](Tape& tape, Communicator& group, const Variable& x) { return all_reduce(tape, group, x, 0.5); });
+  check(Convention::sum_of_ranks, two,
+        [](Tape& tape, Communicator& group, const Variable& x) { return all_reduce(tape, group, x, 0.5); });
 }
 
 TEST(Differentiable, AllGather) {
-  check(Convention::sum_of_ranks, two, [](Tape& tape, Communicator& group, const Variable& x) { return all_gather(tape, group, x); });
+  check(Convention::sum_of_ranks, two,
+        [](Tape& tape, Communicator& group, const Variable& x) { return all_gather(tape, group, x); });
 }
 
 TEST(Differentiable, AllGatherOfUnevenParts) {
   check(
-      Convention::sum_of_ranks, [](const Communicator& group) { return uneven(group)[static_cast<std::size_t>(group.rank())]; },
+      Convention::sum_of_ranks,
+      [](const Communicator& group) { return uneven(group)[static_cast<std::size_t>(group.rank())]; },
       [](Tape& tape, Communicator& group, const Variable& x) { return all_gather(tape, group, x, uneven(group)); });
 }
 
 TEST(Differentiable, ReduceScatter) {
-  check(Convention::sum_of_ranks, [](const Communicator& group) -> std::int64_t { return group.size(); },
-        [](Tape& tape, Communicator& group, const Variable& x) { return reduce_scatter(tape, group, x); });
+  check(
+      Convention::sum_of_ranks, [](const Communicator& group) -> std::int64_t { return group.size(); },
+      [](Tape& tape, Communicator& group, const Variable& x) { return reduce_scatter(tape, group, x); });
 }
 
 TEST(Differentiable, ReduceScatterToUnevenParts) {
-  check(Convention::sum_of_ranks, [](const Communicator& group) { return total(uneven(group)); },
-        [](Tape& tape, Communicator& group, const Variable& x) { return reduce_scatter(tape, group, x, uneven(group)); });
+  check(
+      Convention::sum_of_ranks, [](const Communicator& group) { return total(uneven(group)); },
+      [](Tape& tape, Communicator& group, const Variable& x) { return reduce_scatter(tape, group, x, uneven(group)); });
 }
 
 TEST(Differentiable, Broadcast) {
@@ -170,7 +187,9 @@ TEST(Differentiable, Broadcast) {
 }
 
 TEST(Differentiable, MeanToRoot) {
-  check(Convention::sum_of_ranks, two, [](Tape& tape, Communicator& group, const Variable& x) { return reduce(tape, group, x, 0, 1.0 / group.size()); });
+  check(Convention::sum_of_ranks, two, [](Tape& tape, Communicator& group, const Variable& x) {
+    return reduce(tape, group, x, 0, 1.0 / group.size());
+  });
 }
 
 TEST(Differentiable, AllToAll) {
@@ -182,7 +201,9 @@ TEST(Differentiable, AllToAll) {
   };
   check(
       Convention::sum_of_ranks, [&](const Communicator& group) { return total(counts(group, true)); },
-      [&](Tape& tape, Communicator& group, const Variable& x) { return all_to_all(tape, group, x, counts(group, true), counts(group, false)); });
+      [&](Tape& tape, Communicator& group, const Variable& x) {
+        return all_to_all(tape, group, x, counts(group, true), counts(group, false));
+      });
 }
 
 // Up to the root and down again, as prefix tokens go in a study group.

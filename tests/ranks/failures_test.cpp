@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Failures that a transport survives on every rank alike, and (DISABLED_, each run by a CTest entry of its own that reads what is printed) those that
-// end an MPI job.
+// Failures that a transport survives on every rank alike, and (DISABLED_, each run by a CTest entry of its own that
+// reads what is printed) those that end an MPI job.
 #include <gtest/gtest.h>
 
 #include "strata/base/error.hpp"
@@ -27,7 +27,9 @@ TEST(Failures, DifferencesAreToldToAllRanksUnderTheCheckingWrapper) {
       ADD_FAILURE() << "accepted";
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::communication);
-      EXPECT_NE(std::string(error.what()).find("rank " + std::to_string(last) + " called all_reduce sum f32[5]"), std::string::npos) << error.what();
+      EXPECT_NE(std::string(error.what()).find("rank " + std::to_string(last) + " called all_reduce sum f32[5]"),
+                std::string::npos)
+          << error.what();
     }
     checked->barrier().wait();  // nothing was begun, so the group can go on
   });

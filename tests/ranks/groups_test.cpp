@@ -18,7 +18,8 @@ using testing::each_world;
 std::vector<std::int64_t> members(Communicator& group, int world_rank) {
   std::int64_t mine = world_rank;
   std::vector<std::int64_t> all(static_cast<std::size_t>(group.size()));
-  group.all_gather(Tensor::borrow(&mine, DType::i64, {1}), Tensor::borrow(all.data(), DType::i64, {group.size()})).wait();
+  group.all_gather(Tensor::borrow(&mine, DType::i64, {1}), Tensor::borrow(all.data(), DType::i64, {group.size()}))
+      .wait();
   return all;
 }
 
@@ -59,7 +60,8 @@ TEST(Groups, OfGroups) {
     EXPECT_EQ(members(*single, world.rank()), std::vector<std::int64_t>{world.rank()});
     const auto firsts = world.split(pair->rank() == 0 ? 0 : 1, world.rank(), "place");
     EXPECT_EQ(members(*firsts, world.rank()), every(world.size(), 2, pair->rank()));
-    EXPECT_EQ(single->name(), world.name() + "/pair." + std::to_string(world.rank() / 2) + "/single." + std::to_string(pair->rank()));
+    EXPECT_EQ(single->name(),
+              world.name() + "/pair." + std::to_string(world.rank() / 2) + "/single." + std::to_string(pair->rank()));
   });
 }
 
@@ -89,9 +91,11 @@ TEST(Groups, TwoAtOnceFromOneThread) {
     // Issued in another order on every other rank: groups are independent.
     std::vector<Event> events;
     if (row->rank() == 0) {
-      events = {row->all_reduce(Tensor::borrow(&a, DType::f64, {})), column->all_reduce(Tensor::borrow(&b, DType::f64, {}))};
+      events = {row->all_reduce(Tensor::borrow(&a, DType::f64, {})),
+                column->all_reduce(Tensor::borrow(&b, DType::f64, {}))};
     } else {
-      events = {column->all_reduce(Tensor::borrow(&b, DType::f64, {})), row->all_reduce(Tensor::borrow(&a, DType::f64, {}))};
+      events = {column->all_reduce(Tensor::borrow(&b, DType::f64, {})),
+                row->all_reduce(Tensor::borrow(&a, DType::f64, {}))};
     }
     events.push_back(world.all_reduce(Tensor::borrow(&c, DType::f64, {})));
     for (const auto& event : events) event.wait();
@@ -103,7 +107,8 @@ TEST(Groups, TwoAtOnceFromOneThread) {
 
 TEST(Groups, TwoAtOnceFromTwoThreads) {
   each_world([](Communicator& world) {
-    const auto first = world.split(0, world.rank(), "first"), second = world.split(world.rank() % 2, world.rank(), "second");
+    const auto first = world.split(0, world.rank(), "first"),
+               second = world.split(world.rank() % 2, world.rank(), "second");
     std::thread other([&] { add_up(*second, 50); });
     add_up(*first, 50);
     other.join();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Conformance of send and receive, of batches, and of events: many calls in flight, waited for late, in another order, or never.
+// Conformance of send and receive, of batches, and of events: many calls in flight, waited for late, in another order,
+// or never.
 #include <gtest/gtest.h>
 
 #include "strata/runtime/context.hpp"
@@ -117,7 +118,8 @@ TEST(Events, ManyInFlightWaitedForInReverse) {
     std::vector<Event> events;
     for (int i = 0; i < 40; ++i) {
       tensors.push_back(numbers(1 + 17 * i, i));
-      events.push_back(i % 3 == 0 ? world.broadcast(tensors.back(), i % world.size()) : world.all_reduce(tensors.back(), Reduction::max));
+      events.push_back(i % 3 == 0 ? world.broadcast(tensors.back(), i % world.size())
+                                  : world.all_reduce(tensors.back(), Reduction::max));
     }
     for (auto event = events.rbegin(); event != events.rend(); ++event) event->wait();
     for (int i = 0; i < 40; ++i) expect_numbers(tensors[static_cast<std::size_t>(i)], i);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Runs a test's body on several ranks: `run_ranks(4, [](comm::Communicator& world) { ... });`. In a program with tests/main_mpi.cpp the ranks are those
-// the program was started with (threads, or MPI's processes); in any other test program they are threads. GoogleTest's assertions work inside the body;
-// a failure on any rank is a failure of the test and names the rank, an exception too.
+// Runs a test's body on several ranks: `run_ranks(4, [](comm::Communicator& world) { ... });`. In a program with
+// tests/main_mpi.cpp the ranks are those the program was started with (threads, or MPI's processes); in any other test
+// program they are threads. GoogleTest's assertions work inside the body; a failure on any rank is a failure of the
+// test and names the rank, an exception too.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -45,8 +46,10 @@ inline volatile int debugger_is_there = 0;
 inline void park_for_debugger(int rank) {
   std::array<char, 256> host{};
   gethostname(host.data(), host.size() - 1);
-  std::fprintf(stderr, "[hang-rank] rank %d waits for a debugger: process %d, thread %d on %s; set strata::testing::debugger_is_there = 1 to go on\n", rank,
-               static_cast<int>(getpid()), static_cast<int>(gettid()), host.data());
+  std::fprintf(stderr,
+               "[hang-rank] rank %d waits for a debugger: process %d, thread %d on %s; set "
+               "strata::testing::debugger_is_there = 1 to go on\n",
+               rank, static_cast<int>(getpid()), static_cast<int>(gettid()), host.data());
   std::fflush(stderr);
   while (debugger_is_there == 0) std::this_thread::sleep_for(std::chrono::milliseconds(100));
 }
@@ -85,7 +88,8 @@ inline std::string failures_since(int first) {
   return text;
 }
 
-// An exception cannot be survived alone: the other ranks would wait for this one. So it ends the job, and the test's name is told.
+// An exception cannot be survived alone: the other ranks would wait for this one. So it ends the job, and the test's
+// name is told.
 inline void run_as_process(comm::Communicator& world, const Body& body) {
   const auto& info = *::testing::UnitTest::GetInstance()->current_test_info();
   const int first = info.result()->total_part_count();
@@ -93,7 +97,8 @@ inline void run_as_process(comm::Communicator& world, const Body& body) {
     body(world);
     const auto failures = comm::gather_texts(world, failures_since(first));
     for (std::size_t rank = 1; world.rank() == 0 && rank < failures.size(); ++rank) {
-      if (!failures[rank].empty()) ADD_FAILURE() << "on rank " << rank << " of " << failures.size() << ":\n" << failures[rank];
+      if (!failures[rank].empty())
+        ADD_FAILURE() << "on rank " << rank << " of " << failures.size() << ":\n" << failures[rank];
     }
   } catch (const std::exception& error) {
     world.abort(std::string("test ") + info.test_suite_name() + "." + info.name() + " threw: " + error.what());

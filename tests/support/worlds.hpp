@@ -11,7 +11,8 @@
 
 namespace strata::testing {
 
-// The launched ranks as they are, through each wrapper, and, under MPI, with tensors cut into pieces as huge ones are; one rank also as `local`.
+// The launched ranks as they are, through each wrapper, and, under MPI, with tensors cut into pieces as huge ones are;
+// one rank also as `local`.
 inline void each_world(const Body& body) {
   run_ranks([&](comm::Communicator& world) {
     {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How the ranks of a job are laid out: data × pipeline × study × tensor, row-major, so that tensor groups, which talk most, are neighbours (inside a
-// node under the usual launch order) and data groups are far apart. What for: parallel strategies ask for the group of their axis. When not: model
-// code, which knows no ranks. Built by parallel/mesh; costs one split an axis.
+// How the ranks of a job are laid out: data × pipeline × study × tensor, row-major, so that tensor groups, which talk
+// most, are neighbours (inside a node under the usual launch order) and data groups are far apart. What for: parallel
+// strategies ask for the group of their axis. When not: model code, which knows no ranks. Built by parallel/mesh; costs
+// one split an axis.
 #pragma once
 
 #include <array>
@@ -44,14 +45,20 @@ class Mesh {
   using Groups = std::array<std::unique_ptr<Communicator>, kMeshAxes>;
 
   Mesh(Communicator& world, const MeshShape& shape, Groups groups, std::unique_ptr<Communicator> replicas)
-      : world_(&world), shape_(shape), place_(place_of(world.rank(), shape)), groups_(std::move(groups)), replicas_(std::move(replicas)) {}
+      : world_(&world),
+        shape_(shape),
+        place_(place_of(world.rank(), shape)),
+        groups_(std::move(groups)),
+        replicas_(std::move(replicas)) {}
 
   const MeshShape& shape() const { return shape_; }
   const MeshPlace& place() const { return place_; }
   Communicator& world() { return *world_; }
-  // The ranks that differ from this one along `axis` alone, in the order of that axis: this rank is place()[axis] there.
+  // The ranks that differ from this one along `axis` alone, in the order of that axis: this rank is place()[axis]
+  // there.
   Communicator& group(MeshAxis axis) { return *groups_[static_cast<std::size_t>(axis)]; }
-  // data × study: those who hold the same parameters and see other scans; weight gradients are summed over it. Data outermost.
+  // data × study: those who hold the same parameters and see other scans; weight gradients are summed over it. Data
+  // outermost.
   Communicator& replicas() { return *replicas_; }
 
  private:

@@ -30,7 +30,8 @@ struct Caught {
 };
 
 // What each rank threw; fails the test when one threw something else or nothing.
-std::vector<Caught> errors_of(int ranks, const std::function<void(Communicator&)>& body, const ThreadOptions& options = {}) {
+std::vector<Caught> errors_of(int ranks, const std::function<void(Communicator&)>& body,
+                              const ThreadOptions& options = {}) {
   std::vector<Caught> caught(static_cast<std::size_t>(ranks));
   const auto errors = run_thread_ranks(ranks, body, options);
   for (std::size_t r = 0; r < errors.size(); ++r) {
@@ -52,13 +53,16 @@ void expect_all(const std::vector<Caught>& caught, ErrorKind kind, std::string_v
 }
 
 TEST(ThreadTransport, DifferentShapesAreToldToAllRanks) {
-  const auto caught = errors_of(3, [](Communicator& world) { world.all_reduce(ones(world.rank() == 1 ? 5 : 4)).wait(); });
+  const auto caught =
+      errors_of(3, [](Communicator& world) { world.all_reduce(ones(world.rank() == 1 ? 5 : 4)).wait(); });
   expect_all(caught, ErrorKind::communication,
-             "call 0 of group 'world': the ranks do not call the same: ranks 0, 2 called all_reduce sum f32[4]; rank 1 called all_reduce sum f32[5]");
+             "call 0 of group 'world': the ranks do not call the same: ranks 0, 2 called all_reduce sum f32[4]; rank 1 "
+             "called all_reduce sum f32[5]");
 }
 
 TEST(ThreadTransport, DifferentCallsAreToldToAllRanks) {
-  const auto caught = errors_of(2, [](Communicator& world) { (world.rank() == 0 ? world.barrier() : world.broadcast(ones(3), 0)).wait(); });
+  const auto caught = errors_of(
+      2, [](Communicator& world) { (world.rank() == 0 ? world.barrier() : world.broadcast(ones(3), 0)).wait(); });
   expect_all(caught, ErrorKind::communication, "rank 0 called barrier; rank 1 called broadcast f32[3] from rank 0");
 }
 
@@ -77,10 +81,13 @@ TEST(ThreadTransport, NothingMovesWhenRanksDiffer) {
 
 TEST(ThreadTransport, MessagesThatDoNotFit) {
   const auto caught = errors_of(2, [](Communicator& world) {
-    if (world.rank() == 0) world.send(ones(4), 1, 3).wait();
-    else world.recv(ones(5), 0, 3).wait();
+    if (world.rank() == 0)
+      world.send(ones(4), 1, 3).wait();
+    else
+      world.recv(ones(5), 0, 3).wait();
   });
-  expect_all(caught, ErrorKind::communication, "rank 0 called send f32[4] to rank 1 with tag 3, rank 1 called recv f32[5] from rank 0 with tag 3");
+  expect_all(caught, ErrorKind::communication,
+             "rank 0 called send f32[4] to rank 1 with tag 3, rank 1 called recv f32[5] from rank 0 with tag 3");
 }
 
 TEST(ThreadTransport, AThrowWakesTheOthersAndIsNamed) {
@@ -121,25 +128,26 @@ TEST(ThreadTransport, ARankThatLeavesIsNamed) {
 
 TEST(ThreadTransport, ADeadlineNamesTheCallAndWhoIsMissing) {
   std::atomic<bool> gave_up{false};
-  const auto caught = errors_of(
-      2,
-      [&](Communicator& world) {
-        const auto group = world.split(0, world.rank(), "pair");
-        if (world.rank() == 1) {
-          while (!gave_up) std::this_thread::yield();
-          group->all_reduce(ones(4)).wait();  // too late: rank 0's memory may be gone
-          return;
-        }
-        try {
-          group->all_reduce(ones(4)).wait();
-        } catch (const Error&) {
-          gave_up = true;
-          throw;
-        }
-      },
-      {.deadline = std::chrono::milliseconds(50)});
+  const auto caught = errors_of(2,
+                                [&](Communicator& world) {
+                                  const auto group = world.split(0, world.rank(), "pair");
+                                  if (world.rank() == 1) {
+                                    while (!gave_up) std::this_thread::yield();
+                                    group->all_reduce(ones(4)).wait();  // too late: rank 0's memory may be gone
+                                    return;
+                                  }
+                                  try {
+                                    group->all_reduce(ones(4)).wait();
+                                  } catch (const Error&) {
+                                    gave_up = true;
+                                    throw;
+                                  }
+                                },
+                                {.deadline = std::chrono::milliseconds(500)});
   EXPECT_EQ(caught[0].kind, ErrorKind::timeout);
-  EXPECT_NE(caught[0].text.find("all_reduce sum f32[4] (call 0 of group 'world/pair.0') is not complete after 50 ms: rank 1 has not called it"), std::string::npos)
+  EXPECT_NE(caught[0].text.find("all_reduce sum f32[4] (call 0 of group 'world/pair.0') is not complete after 500 ms: "
+                                "rank 1 has not called it"),
+            std::string::npos)
       << caught[0].text;
   EXPECT_EQ(caught[1].kind, ErrorKind::communication);
 }
@@ -163,7 +171,7 @@ TEST(ThreadTransport, ChecksItsOwnArguments) {
 
 TEST(Watchdog, NamesTheStuckCallAndEndsTheJob) {
   const auto caught = errors_of(3, [](Communicator& world) {
-    const auto watched = make_watchdog(borrowed(world), std::chrono::milliseconds(60));
+    const auto watched = make_watchdog(borrowed(world), std::chrono::milliseconds(500));
     watched->barrier().wait();
     const auto group = watched->split(0, world.rank(), "data");
     if (world.rank() == 2) {
@@ -181,20 +189,25 @@ TEST(Watchdog, NamesTheStuckCallAndEndsTheJob) {
 TEST(Watchdog, NamesBytesAndNumber) {
   const auto caught = errors_of(2, [](Communicator& world) {
     std::unique_ptr<Communicator> watched;
-    if (world.rank() == 0) watched = make_watchdog(borrowed(world), std::chrono::milliseconds(40));
+    if (world.rank() == 0) watched = make_watchdog(borrowed(world), std::chrono::milliseconds(500));
     Communicator& used = watched ? *watched : world;
     used.barrier().wait();
-    if (world.rank() == 0) used.all_reduce(ones(1000)).wait();
-    else used.recv(ones(1), 0).wait();
+    if (world.rank() == 0)
+      used.all_reduce(ones(1000)).wait();
+    else
+      used.recv(ones(1), 0).wait();
   });
-  expect_all(caught, ErrorKind::communication, "watchdog: all_reduce sum f32[1000], call 1 of group 'world', rank 0 of 2, 4000 bytes: not complete after");
+  expect_all(
+      caught, ErrorKind::communication,
+      "watchdog: all_reduce sum f32[1000], call 1 of group 'world', rank 0 of 2, 4000 bytes: not complete after");
 }
 
 TEST(Watchdog, LeavesHonestWorkAlone) {
   run_thread_ranks_or_throw(3, [](Communicator& world) {
-    const auto watched = make_watchdog(borrowed(world), std::chrono::milliseconds(200));
-    for (int i = 0; i < 10; ++i) {
-      if (world.rank() == i % 3) std::this_thread::sleep_for(std::chrono::milliseconds(30));  // together longer than the deadline
+    const auto watched = make_watchdog(borrowed(world), std::chrono::milliseconds(1000));
+    for (int i = 0; i < 14; ++i) {
+      if (world.rank() == i % 3)
+        std::this_thread::sleep_for(std::chrono::milliseconds(80));  // together longer than the deadline
       watched->all_reduce(ones(10)).wait();
     }
   });
@@ -208,7 +221,8 @@ TEST(Tracing, ProvesThatAllRanksIssuedTheSame) {
     const auto group = traced->split(world.rank() % 2, world.rank(), "g");
     group->barrier().wait();
     traced->all_gather(ones(2), ones(6)).wait();
-    EXPECT_EQ(trace->collectives("world"), (std::vector<std::string>{"all_reduce sum f32[4]", "all_gather f32 rows of [], counts (2, 2, 2)"}));
+    EXPECT_EQ(trace->collectives("world"),
+              (std::vector<std::string>{"all_reduce sum f32[4]", "all_gather f32 rows of [], counts (2, 2, 2)"}));
     EXPECT_EQ(trace->bytes(), 16 + 24);
     expect_same_sequence(world, *trace, "world");
   });
@@ -221,17 +235,22 @@ TEST(Tracing, NamesTheFirstDifference) {
     if (world.rank() != 1) trace.record({.group = "g", .call = "all_reduce sum f32[4]"});
     expect_same_sequence(world, trace, "g");
   });
-  expect_all(caught, ErrorKind::communication, "collective 1 of group 'g' differs: ranks 0, 2 called all_reduce sum f32[4]; rank 1 called nothing");
+  expect_all(caught, ErrorKind::communication,
+             "collective 1 of group 'g' differs: ranks 0, 2 called all_reduce sum f32[4]; rank 1 called nothing");
 }
 
 TEST(Checking, PassesMessagesAndFindsDifferencesBeforeTheyStart) {
   const auto caught = errors_of(2, [](Communicator& world) {
     const auto checked = make_checking(borrowed(world));
-    if (world.rank() == 0) checked->send(ones(3), 1).wait();
-    else checked->recv(ones(3), 0).wait();
+    if (world.rank() == 0)
+      checked->send(ones(3), 1).wait();
+    else
+      checked->recv(ones(3), 0).wait();
     checked->all_to_all(ones(2), {1, 1}, ones(2), {1, 1}).wait();
-    if (world.rank() == 0) checked->all_to_all(ones(3), {1, 2}, ones(2), {1, 1}).wait();
-    else checked->all_to_all(ones(2), {1, 1}, ones(2), {1, 1}).wait();
+    if (world.rank() == 0)
+      checked->all_to_all(ones(3), {1, 2}, ones(2), {1, 1}).wait();
+    else
+      checked->all_to_all(ones(2), {1, 1}, ones(2), {1, 1}).wait();
   });
   expect_all(caught, ErrorKind::communication, "in all_to_all rank 0 sends 2 rows to rank 1, which expects 1");
 }

@@ -14,7 +14,8 @@ namespace {
 std::vector<std::int64_t> members(Communicator& group, int world_rank) {
   std::int64_t mine = world_rank;
   std::vector<std::int64_t> all(static_cast<std::size_t>(group.size()));
-  group.all_gather(Tensor::borrow(&mine, DType::i64, {1}), Tensor::borrow(all.data(), DType::i64, {group.size()})).wait();
+  group.all_gather(Tensor::borrow(&mine, DType::i64, {1}), Tensor::borrow(all.data(), DType::i64, {group.size()}))
+      .wait();
   return all;
 }
 
