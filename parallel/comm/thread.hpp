@@ -2,7 +2,8 @@
 //
 // Ranks as threads of one process: for tests of everything that talks between ranks, with sanitizers and a debugger,
 // without a launcher. Not for speed: the last rank to arrive does a call's whole work. A call has no effect before all
-// its ranks have issued it, so a result read without waiting is a race that the thread sanitizer sees.
+// its ranks have issued it, so who reads a result without waiting mostly finds the old values, and a test sees the
+// mistake.
 //
 // Nothing hangs: ranks that call different things get an error that names them; a rank that throws ends the run, one
 // that returns fails the calls that need it; a call that is still incomplete after the deadline fails. Deterministic:
