@@ -8,14 +8,14 @@
 
 namespace strata::engine {
 
-StateDict model_state(const nn::Module& module, const std::string& prefix) {
+StateDict model_state(const nn::Module& module) {
   StateDict state;
-  for (const auto& parameter : module.parameters(prefix)) state.add(parameter->name(), parameter->master(), parameter->placement());
+  for (const auto& parameter : module.parameters()) state.add(parameter->name(), parameter->master(), parameter->placement());
   return state;
 }
 
-void assign_state(Context& ctx, const nn::Module& module, const StateDict& state, const std::string& prefix) {
-  for (const auto& parameter : module.parameters(prefix)) {
+void assign_state(Context& ctx, const nn::Module& module, const StateDict& state) {
+  for (const auto& parameter : module.parameters()) {
     const auto* entry = state.find(parameter->name());
     STRATA_CHECK(entry != nullptr, data, "model state", fmt::format("'{}' is missing", parameter->name()));
     const TensorSpec wanted = parameter->spec();

@@ -42,6 +42,7 @@ HlipVisualEncoder::HlipVisualEncoder(const Context& ctx, DType dtype, const Hier
     : trunk(ctx, dtype, config), head_proj(ctx, dtype, head_inputs(config), config.joint_width, projection_options(head_inputs(config), config.joint_width)) {
   add("trunk", trunk);
   add("head.proj", head_proj);
+  name_parameters("visual");
 }
 
 std::int64_t HlipVisualEncoder::embeddings_a_study() const { return trunk.config().head == Head::dinotxt ? trunk.prefix() : 1; }

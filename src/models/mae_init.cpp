@@ -86,8 +86,7 @@ void set_position(Context& ctx, HierarchicalVit3d& trunk, Source& source) {
 std::vector<std::string> initialise_from_mae2d(Context& ctx, HierarchicalVit3d& trunk, const std::map<std::string, Tensor>& weights) {
   Source source(ctx, weights, trunk.cls_token->spec().dtype);
   set_position(ctx, trunk, source);
-  for (const auto& parameter : trunk.parameters()) {
-    const std::string& name = parameter->name();
+  for (const auto& [name, parameter] : trunk.named_parameters()) {
     if (name == "patch_embed.proj.weight")
       set(*parameter, inflate_kernel(ctx, source.take(name), trunk.config().patch));
     else if (name == "patch_embed.proj.bias" || name.starts_with("norm.") || name.starts_with("blocks."))

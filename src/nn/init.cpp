@@ -88,10 +88,10 @@ Tensor tensor_from(const Context& ctx, DType dtype, const Shape& shape, const st
 }
 
 void initialise(const Context& ctx, Module& root, std::uint64_t seed) {
-  for (const auto& parameter : root.parameters()) {
+  for (const auto& [path, parameter] : root.named_parameters()) {
     if (parameter->role() == Role::buffer) continue;
     const auto& spec = parameter->spec();
-    parameter->set_value(tensor_from(ctx, spec.dtype, spec.shape, initial_values(parameter->init(), seed, parameter->name(), spec.shape.numel())));
+    parameter->set_value(tensor_from(ctx, spec.dtype, spec.shape, initial_values(parameter->init(), seed, path, spec.shape.numel())));
   }
 }
 

@@ -30,16 +30,23 @@ ParameterPtr Module::add(ParameterPtr parameter) {
 
 void Module::add(std::string name, Module& child) { children_.emplace_back(std::move(name), &child); }
 
-std::vector<ParameterPtr> Module::parameters(const std::string& prefix) const {
-  std::vector<ParameterPtr> all;
-  for (const auto& parameter : own_) {
-    parameter->set_name(join(prefix, parameter->local_name()));
-    all.push_back(parameter);
-  }
+std::vector<Module::Named> Module::named_parameters(const std::string& prefix) const {
+  std::vector<Named> all;
+  for (const auto& parameter : own_) all.push_back({join(prefix, parameter->local_name()), parameter});
   for (const auto& [name, child] : children_)
-    for (auto& parameter : child->parameters(join(prefix, name)))
-      if (std::ranges::find(all, parameter) == all.end()) all.push_back(std::move(parameter));
+    for (auto& named : child->named_parameters(join(prefix, name)))
+      if (std::ranges::find(all, named.parameter, &Named::parameter) == all.end()) all.push_back(std::move(named));
   return all;
+}
+
+std::vector<ParameterPtr> Module::parameters() const {
+  std::vector<ParameterPtr> all;
+  for (auto& named : named_parameters()) all.push_back(std::move(named.parameter));
+  return all;
+}
+
+void Module::name_parameters(const std::string& prefix) {
+  for (const auto& [path, parameter] : named_parameters(prefix)) parameter->set_name(path);
 }
 
 std::vector<ParameterPtr> Module::trainable_parameters() const {
@@ -66,9 +73,9 @@ Module& Module::find(const std::string& path) {
 
 ParameterPtr Module::parameter(const std::string& path) const {
   std::vector<std::string> names;
-  for (auto& parameter : parameters()) {
-    if (parameter->name() == path) return parameter;
-    names.push_back(parameter->name());
+  for (auto& [name, parameter] : named_parameters()) {
+    if (name == path) return parameter;
+    names.push_back(name);
   }
   fail(ErrorKind::usage, "module", fmt::format("there is no parameter '{}'", path), suggestion(path, names));
 }

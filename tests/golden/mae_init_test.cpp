@@ -18,8 +18,8 @@ std::map<std::string, Tensor> mae_weights(const io::SafetensorsFile& file, const
   std::map<std::string, Tensor> weights;
   for (const auto& entry : file.entries())
     if (entry.name.starts_with("in.")) weights[entry.name.substr(3)] = file.load(entry);
-  for (const auto& parameter : trunk.parameters())  // blocks are copied as they are
-    if (parameter->name().starts_with("blocks.") || parameter->name().starts_with("norm.")) weights[parameter->name()] = ctx.download(parameter->value());
+  for (const auto& [path, parameter] : trunk.named_parameters())  // blocks are copied as they are
+    if (path.starts_with("blocks.") || path.starts_with("norm.")) weights[path] = ctx.download(parameter->value());
   return weights;
 }
 

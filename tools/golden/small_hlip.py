@@ -91,7 +91,7 @@ def make() -> dict[str, torch.Tensor]:
     tensors = {name: value.clone() for name, value in model.state_dict().items()}
     losses, first = train(model, volumes, targets)
     final = torch.cat([embed_batch(model, volume).detach()[None] for volume in volumes])
-    return tensors | first | {"in.volume": volumes, "in.target": targets, "out.losses": losses, "out.final_embedding": final}
+    return tensors | first | {"in.volume": volumes.flatten(1, 2), "in.target": targets, "out.losses": losses, "out.final_embedding": final}
 
 
 def describe(tensors: dict[str, torch.Tensor]) -> dict:

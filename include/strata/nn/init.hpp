@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How parameters start. A value depends on (seed, full parameter name, element) alone, so it is the same whatever the order of construction, the
+// How parameters start. A value depends on (seed, path of the parameter, element) alone, so it is the same whatever the order of construction, the
 // number of ranks or how the tensor is cut.
 #pragma once
 
@@ -32,7 +32,7 @@ struct Init {
 // The values a tensor of `count` elements starts with.
 std::vector<double> initial_values(const Init& init, std::uint64_t seed, const std::string& name, std::int64_t count);
 
-// Sets every parameter of the tree (not the buffers) from its Init.
+// Sets every parameter of the tree (not the buffers) from its Init; paths count from `root`.
 void initialise(const Context& ctx, Module& root, std::uint64_t seed);
 
 double inverse_erf(double x);  // x in (-1, 1), to about 1e-15

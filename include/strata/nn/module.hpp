@@ -36,10 +36,16 @@ class Module {
 
   Hooks& hooks() { return hooks_; }
 
-  // All parameters and buffers below, depth first in the order of definition, with their full names ("blocks.0.attn.qkv.weight") set, each once.
-  std::vector<ParameterPtr> parameters(const std::string& prefix = {}) const;
-  // Only those that are trained now.
-  std::vector<ParameterPtr> trainable_parameters() const;
+  // All parameters and buffers below, depth first in the order of definition, each once, with their paths from here ("blocks.0.attn.qkv.weight").
+  struct Named {
+    std::string path;
+    ParameterPtr parameter;
+  };
+  std::vector<Named> named_parameters(const std::string& prefix = {}) const;
+  std::vector<ParameterPtr> parameters() const;
+  std::vector<ParameterPtr> trainable_parameters() const;  // only those that are trained now
+  // Gives every parameter below its full name (what errors, optimizers and files call it). The outermost module's constructor does this last.
+  void name_parameters(const std::string& prefix = {});
   // Calls `visit(path, module)` for this module (path "") and all below.
   void walk(const std::function<void(const std::string& path, Module& module)>& visit, const std::string& prefix = {});
   // Unknown path: usage error with the nearest one.

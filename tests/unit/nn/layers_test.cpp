@@ -35,7 +35,8 @@ class LayersTest : public testing::Test {
 TEST_F(LayersTest, NamesComeFromTheTree) {
   Block block(device_.ctx, DType::f64, {.width = 16, .heads = 2, .hidden = 32});
   std::vector<std::string> names;
-  for (const auto& parameter : block.parameters("visual.trunk.blocks.0")) names.push_back(parameter->name());
+  block.name_parameters("visual.trunk.blocks.0");
+  for (const auto& parameter : block.parameters()) names.push_back(parameter->name());
   EXPECT_EQ(names, (std::vector<std::string>{"visual.trunk.blocks.0.norm1.weight", "visual.trunk.blocks.0.norm1.bias", "visual.trunk.blocks.0.attn.qkv.weight",
                                              "visual.trunk.blocks.0.attn.qkv.bias", "visual.trunk.blocks.0.attn.proj.weight", "visual.trunk.blocks.0.attn.proj.bias",
                                              "visual.trunk.blocks.0.norm2.weight", "visual.trunk.blocks.0.norm2.bias", "visual.trunk.blocks.0.mlp.fc1.weight",
