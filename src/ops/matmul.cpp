@@ -44,10 +44,10 @@ std::vector<TensorSpec> Linear::infer(Specs inputs) const {
   const TensorSpec &x = inputs[0], &weight = inputs[1], bias = optional_spec(inputs, 2);
   expect_floating(kName, x, "x");
   expect_same_type(kName, x, weight);
-  expect_ndim(kName, weight, "weight", 2);
-  STRATA_CHECK(
-      x.shape.ndim() >= 1 && x.shape[-1] == weight.shape[1], usage, kName,
-      fmt::format("x {} does not have the {} columns that weight {} takes", x.str(), weight.shape[1], weight.str()));
+  STRATA_CHECK(weight.shape.ndim() >= 2, usage, kName, fmt::format("weight {} is no matrix", weight.str()));
+  STRATA_CHECK(x.shape.ndim() >= 1 && x.shape[-1] == weight.shape.inner(0), usage, kName,
+               fmt::format("x {} does not have the {} columns that weight {} takes", x.str(), weight.shape.inner(0),
+                           weight.str()));
   if (bias.defined) {
     expect_shape(kName, bias, "bias", {weight.shape[0]});
     STRATA_CHECK(bias.dtype == x.dtype || bias.dtype == accumulation_type(x.dtype), usage, kName,
@@ -63,9 +63,13 @@ std::vector<Tensor> Linear::gradient(const GradientArgs& args) const {
   std::vector<Tensor> grads(args.specs.size());
   const Shape& x = args.specs[0].shape;
   const Tensor dy = args.grad().rows();
-  if (args.wants(0)) grads[0] = matmul(args.ctx, dy, args.inputs[1]).reshape(x);
+  const Shape &weight = args.specs[1].shape, matrix{weight[0], weight.inner(0)};
+  if (args.wants(0)) {
+    const Tensor& w = args.inputs[1];
+    grads[0] = matmul(args.ctx, dy, weight.ndim() == 2 ? w : w.reshape(matrix)).reshape(x);
+  }
   // Wide: many rows are summed, and the sum goes into an accumulated gradient or a master weight.
-  if (args.wants(1)) grads[1] = run1(args.ctx, Matmul{.transpose_a = true, .wide = true}, {dy, args.inputs[0].rows()});
+  if (args.wants(1)) grads[1] = run1(args.ctx, Matmul{.transpose_a = true, .wide = true}, {dy, args.inputs[0].rows()}).reshape(weight);
   if (grads.size() > 2 && args.wants(2))
     grads[2] = sum_to_suffix(args.ctx, cast(args.ctx, dy, args.specs[2].dtype), args.specs[2].shape);
   return grads;

@@ -62,6 +62,7 @@ std::vector<OpCase> cases() {
   linear("padded 3 axes", normal({2, 3, 24}).as(View::padded), normal({16, 24}), none());
   linear("misaligned", normal({6, 24}).as(View::misaligned), normal({16, 24}).as(View::misaligned),
          normal({16}).as(View::misaligned));
+  linear("a convolution's kernel", normal({6, 24}), normal({5, 2, 3, 2, 2}), normal({5}));
   linear("large", normal({257, 130}), normal({99, 130}), normal({99}));
   list.push_back(OpCase("timing", Linear{}, {normal({4096, 768}), normal({3072, 768}), normal({3072})})
                      .types({DType::f32, DType::bf16})

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "strata/engine/model_state.hpp"
+#include "strata/ops/copy.hpp"
 #include "strata/ops/elementwise.hpp"
 #include "strata/ops/l2_normalize.hpp"
 #include "strata/ops/reduce.hpp"

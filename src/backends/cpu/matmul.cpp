@@ -55,14 +55,15 @@ void matmul(const ops::Matmul& op, Inputs in, Outputs out, Context& ctx) {
 
 void linear(const ops::Linear&, Inputs in, Outputs out, Context& ctx) {
   const Tensor x = in[0].rows(), y = out[0].rows();
+  const Tensor weight = in[1].ndim() == 2 ? in[1] : in[1].reshape({in[1].dim(0), -1});
   const Tensor bias = ops::optional_tensor(in, 2);
   const MatmulShape shape{.m = y.dim(0),
                           .n = y.dim(1),
                           .k = x.dim(1),
                           .a = strides_of(x, false),
-                          .b = strides_of(in[1], true),
+                          .b = strides_of(weight, true),
                           .c = strides_of(y, false)};
-  product(shape, x.data<float>(), in[1].data<float>(), bias.defined() ? bias.data<float>() : nullptr, y.data<float>(),
+  product(shape, x.data<float>(), weight.data<float>(), bias.defined() ? bias.data<float>() : nullptr, y.data<float>(),
           ctx);
 }
 
