@@ -9,7 +9,8 @@
 
 namespace strata::autograd {
 
-Tape::ReadyQueue::ReadyQueue(Context& ctx, std::span<const std::shared_ptr<Leaf>> model_order, const std::vector<Node>& nodes)
+Tape::ReadyQueue::ReadyQueue(Context& ctx, std::span<const std::shared_ptr<Leaf>> model_order,
+                             const std::vector<Node>& nodes)
     : ctx_(ctx), order_(model_order), left_(model_order.size()) {
   if (order_.empty()) return;
   for (const auto& node : nodes)
@@ -58,7 +59,8 @@ void Tape::backward(std::span<const Root> roots, std::span<const std::shared_ptr
     if (!root.variable.slot_) continue;  // nothing trainable led here
     const auto spec = root.variable.spec();
     Tensor seed = root.gradient.defined() ? root.gradient : ops::full(ctx_, spec.dtype, spec.shape, 1);
-    STRATA_CHECK(seed.shape() == spec.shape, usage, "backward", fmt::format("a gradient {} for a root {}", seed.spec().str(), spec.str()));
+    STRATA_CHECK(seed.shape() == spec.shape, usage, "backward",
+                 fmt::format("a gradient {} for a root {}", seed.spec().str(), spec.str()));
     root.variable.slot_->add(ctx_, seed);
   }
   ReadyQueue ready(ctx_, model_order, nodes_);
@@ -81,7 +83,8 @@ void Tape::backward(const Variable& root, std::span<const std::shared_ptr<Leaf>>
 }
 
 Tensor Tape::grad_of(const Variable& input) const {
-  STRATA_CHECK(input.slot_ && input.slot_->keep, usage, "backward", "gradients are kept for tape inputs alone", "enter the value with Tape::input");
+  STRATA_CHECK(input.slot_ && input.slot_->keep, usage, "backward", "gradients are kept for tape inputs alone",
+               "enter the value with Tape::input");
   return input.slot_->grad;
 }
 

@@ -9,10 +9,15 @@
 namespace strata::autograd {
 
 Leaf::Leaf(std::string name, Tensor value, bool trainable)
-    : name_(std::move(name)), value_(std::move(value)), spec_(value_.spec()), trainable_(trainable), grad_type_(ops::accumulation_type(spec_.dtype)) {}
+    : name_(std::move(name)),
+      value_(std::move(value)),
+      spec_(value_.spec()),
+      trainable_(trainable),
+      grad_type_(ops::accumulation_type(spec_.dtype)) {}
 
 const Tensor& Leaf::value() const {
-  STRATA_CHECK(value_.defined(), internal, name_, "its storage is released", "gather it before the module that uses it runs");
+  STRATA_CHECK(value_.defined(), internal, name_, "its storage is released",
+               "gather it before the module that uses it runs");
   return value_;
 }
 
@@ -22,7 +27,8 @@ void Leaf::set_value(Tensor value) {
 }
 
 void Leaf::accumulate(Context& ctx, Tensor gradient) {
-  STRATA_CHECK(gradient.shape() == spec_.shape, internal, name_, fmt::format("gradient {} for a value {}", gradient.spec().str(), spec_.str()));
+  STRATA_CHECK(gradient.shape() == spec_.shape, internal, name_,
+               fmt::format("gradient {} for a value {}", gradient.spec().str(), spec_.str()));
   if (grad_.defined()) {
     ops::accumulate(ctx, grad_, ops::dense(ctx, gradient));
     return;
@@ -31,7 +37,8 @@ void Leaf::accumulate(Context& ctx, Tensor gradient) {
   if (ours) {
     grad_ = std::move(gradient);
   } else {
-    grad_ = gradient.dtype() == grad_type_ ? ops::run1(ctx, ops::Copy{}, {gradient}) : ops::cast(ctx, ops::dense(ctx, gradient), grad_type_);
+    grad_ = gradient.dtype() == grad_type_ ? ops::run1(ctx, ops::Copy{}, {gradient})
+                                           : ops::cast(ctx, ops::dense(ctx, gradient), grad_type_);
   }
 }
 

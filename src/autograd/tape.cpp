@@ -66,7 +66,9 @@ std::uint32_t Tape::needs_of(Span inputs) {
   return needs;
 }
 
-void Tape::no_rule(std::string_view name) { fail(ErrorKind::internal, name, "has no gradient rule but an input wants a gradient", "detach the input"); }
+void Tape::no_rule(std::string_view name) {
+  fail(ErrorKind::internal, name, "has no gradient rule but an input wants a gradient", "detach the input");
+}
 
 Tape::Saved Tape::save(const Variable& variable) const {
   if (variable.leaf_) return {{}, variable.leaf_, nullptr};
@@ -96,15 +98,16 @@ std::vector<TensorSpec> specs_of(Tape::Span variables) {
 
 }  // namespace
 
-void Tape::record_op(std::string_view name, Span inputs, Variables& outputs, ops::Saved saved, std::uint32_t needs, GradientRule rule) {
+void Tape::record_op(std::string_view name, Span inputs, Variables& outputs, ops::Saved saved, std::uint32_t needs,
+                     GradientRule rule) {
   std::vector<Saved> kept_inputs(inputs.size()), kept_outputs(outputs.size());
   for (std::size_t i = 0; i < inputs.size(); ++i)
     if ((saved.inputs >> i & 1u) != 0) kept_inputs[i] = save(inputs[i]);
   for (std::size_t i = 0; i < outputs.size(); ++i)
     if ((saved.outputs >> i & 1u) != 0) kept_outputs[i] = save(outputs[i]);
 
-  auto run = [this, rule = std::move(rule), kept_inputs = std::move(kept_inputs), kept_outputs = std::move(kept_outputs), specs = specs_of(inputs),
-              needs](Inputs grads) {
+  auto run = [this, rule = std::move(rule), kept_inputs = std::move(kept_inputs),
+              kept_outputs = std::move(kept_outputs), specs = specs_of(inputs), needs](Inputs grads) {
     std::vector<Tensor> in, out, dense_grads;
     for (const auto& kept : kept_inputs) in.push_back(kept.get());
     for (const auto& kept : kept_outputs) out.push_back(kept.get());
@@ -123,7 +126,8 @@ void Tape::record_op(std::string_view name, Span inputs, Variables& outputs, ops
   push(std::move(node));
 }
 
-void Tape::make_recomputable(Span inputs, Variables& outputs, std::function<std::vector<Tensor>(Context&, Inputs)> run) const {
+void Tape::make_recomputable(Span inputs, Variables& outputs,
+                             std::function<std::vector<Tensor>(Context&, Inputs)> run) const {
   if (!mode_.record || mode_.checkpointing != Checkpointing::selective) return;
   std::vector<Saved> kept;
   for (const auto& input : inputs) kept.push_back(save(input));
@@ -155,16 +159,18 @@ Tape::Variables Tape::custom(std::string_view name, Span inputs, std::vector<Ten
 Variable Tape::reshape(const Variable& x, const Shape& shape) {
   const Shape before = x.shape();
   const Variable in[] = {x};
-  return custom("reshape", in, {ops::dense(ctx_, x.value()).reshape(shape)},
-                [this, before](Inputs grads) { return std::vector<Tensor>{ops::dense(ctx_, grads[0]).reshape(before)}; })
+  return custom(
+             "reshape", in, {ops::dense(ctx_, x.value()).reshape(shape)},
+             [this, before](Inputs grads) { return std::vector<Tensor>{ops::dense(ctx_, grads[0]).reshape(before)}; })
       .front();
 }
 
 Tape::Variables Tape::columns(const Variable& x, const std::vector<std::int64_t>& widths) {
   const TensorSpec whole = x.spec();
   const Variable in[] = {x};
-  return custom("columns", in, ops::split_columns(x.value(), widths),
-                [this, widths, whole](Inputs grads) { return std::vector<Tensor>{ops::join_columns(ctx_, grads, widths, whole)}; });
+  return custom("columns", in, ops::split_columns(x.value(), widths), [this, widths, whole](Inputs grads) {
+    return std::vector<Tensor>{ops::join_columns(ctx_, grads, widths, whole)};
+  });
 }
 
 void Tape::mark(std::function<void()> passed) {
@@ -214,7 +220,8 @@ Tape::Variables Tape::checkpoint(std::string_view name, Span inputs, const Regio
     }
     replay.backward(roots);
     std::vector<Tensor> result;
-    for (std::size_t i = 0; i < ins.size(); ++i) result.push_back(kept[i].leaf || (needs >> i & 1u) == 0 ? Tensor() : replay.grad_of(ins[i]));
+    for (std::size_t i = 0; i < ins.size(); ++i)
+      result.push_back(kept[i].leaf || (needs >> i & 1u) == 0 ? Tensor() : replay.grad_of(ins[i]));
     return result;
   };
   Variables variables = custom(name, inputs, std::move(outputs), std::move(rule), true);

@@ -21,9 +21,9 @@ struct Tape::Saved {
 
 struct Tape::Node {
   std::string_view name;
-  std::vector<std::shared_ptr<detail::Slot>> inputs;   // null where no gradient is wanted
+  std::vector<std::shared_ptr<detail::Slot>> inputs;  // null where no gradient is wanted
   std::vector<std::shared_ptr<detail::Slot>> outputs;
-  std::vector<std::shared_ptr<Leaf>> leaves;           // whose pending count this step holds
+  std::vector<std::shared_ptr<Leaf>> leaves;  // whose pending count this step holds
   Rule rule;
   bool always = false;
 };

@@ -41,7 +41,8 @@ std::string_view name_of(ErrorKind kind) {
   return "unknown";
 }
 
-Error::Error(ErrorKind kind, std::string_view subject, std::string_view message, std::string_view hint, std::source_location where)
+Error::Error(ErrorKind kind, std::string_view subject, std::string_view message, std::string_view hint,
+             std::source_location where)
     : std::runtime_error(one_line(subject, message, hint)),
       kind_(kind),
       subject_(subject),
@@ -58,12 +59,14 @@ std::string Error::block() const {
   return text;
 }
 
-void fail(ErrorKind kind, std::string_view subject, std::string_view message, std::string_view hint, std::source_location where) {
+void fail(ErrorKind kind, std::string_view subject, std::string_view message, std::string_view hint,
+          std::source_location where) {
   throw Error(kind, subject, message, hint, where);
 }
 
 void fail_assert(const char* expression, std::source_location where) {
-  fail(ErrorKind::internal, "assert", fmt::format("'{}' does not hold", expression), "this is a bug in Strata: please report it with this block", where);
+  fail(ErrorKind::internal, "assert", fmt::format("'{}' does not hold", expression),
+       "this is a bug in Strata: please report it with this block", where);
 }
 
 void set_thread_rank_label(int rank) { rank_label = rank; }

@@ -17,13 +17,16 @@ const HierarchicalVit3dConfig& validated(const HierarchicalVit3dConfig& config) 
 
 nn::ParameterPtr token(const Context& ctx, DType dtype, const char* name, std::int64_t count, std::int64_t width) {
   constexpr double kDeviation = 1e-6;  // as timm starts class and register tokens
-  return std::make_shared<nn::Parameter>(name, ctx.zeros(dtype, {1, count, width}), std::vector<LogicalAxis>{{"prefix", count}, {"embed", width}},
+  return std::make_shared<nn::Parameter>(name, ctx.zeros(dtype, {1, count, width}),
+                                         std::vector<LogicalAxis>{{"prefix", count}, {"embed", width}},
                                          nn::Init::normal(kDeviation));
 }
 
 nn::Block::Options block_options(const HierarchicalVit3dConfig& config, std::int64_t index) {
-  const double rate = config.depth > 1 ? config.drop_path * static_cast<double>(index) / static_cast<double>(config.depth - 1) : 0;
-  return {config.width, config.heads, config.mlp_ratio * config.width, config.norm_epsilon, rate, static_cast<int>(index)};
+  const double rate =
+      config.depth > 1 ? config.drop_path * static_cast<double>(index) / static_cast<double>(config.depth - 1) : 0;
+  return {config.width,        config.heads, config.mlp_ratio * config.width,
+          config.norm_epsilon, rate,         static_cast<int>(index)};
 }
 
 }  // namespace
@@ -47,12 +50,16 @@ HierarchicalVit3d::HierarchicalVit3d(const Context& ctx, DType dtype, const Hier
   add("norm", norm);
 }
 
-nn::Tokens HierarchicalVit3d::embed(Tape& tape, const Variable& scans, const StudyBatch& batch, nn::StudyLayoutPtr layout) {
+nn::Tokens HierarchicalVit3d::embed(Tape& tape, const Variable& scans, const StudyBatch& batch,
+                                    nn::StudyLayoutPtr layout) {
   const nn::Level level = config_.level(0);
-  const Variable patches = patch_embed.forward(tape, scans, batch.scale, batch.shift, layout->kept());  // [patch tokens, C]
+  const Variable patches =
+      patch_embed.forward(tape, scans, batch.scale, batch.shift, layout->kept());  // [patch tokens, C]
   const Variable placed = position.forward(tape, patches, *layout, batch.scan_positions);
   Variable prefix_rows = tape.reshape(tape.leaf(cls_token), {1, config_.width});
-  if (reg_token) prefix_rows = tape.apply1(ops::Concat{0}, {prefix_rows, tape.reshape(tape.leaf(reg_token), {config_.register_tokens, config_.width})});
+  if (reg_token)
+    prefix_rows = tape.apply1(
+        ops::Concat{0}, {prefix_rows, tape.reshape(tape.leaf(reg_token), {config_.register_tokens, config_.width})});
   const Variable offsets = tape.constant(layout->at(level).segments.device_offsets());
   return {tape.apply1(ops::JoinPrefix{}, {prefix_rows, placed, offsets}), std::move(layout), level};
 }
@@ -63,11 +70,17 @@ nn::Tokens HierarchicalVit3d::block(Tape& tape, const nn::Tokens& tokens, std::s
   const nn::StudyLayoutPtr layout = at.layout;
   const nn::Level level = at.level;
   const Variable in[] = {at.rows};
-  at.rows = tape.checkpoint("block", in, [&block, layout, level](Tape& inner, Tape::Span x) { return Tape::Variables{block.forward(inner, x[0], layout->at(level))}; }).front();
+  at.rows = tape.checkpoint("block", in,
+                            [&block, layout, level](Tape& inner, Tape::Span x) {
+                              return Tape::Variables{block.forward(inner, x[0], layout->at(level))};
+                            })
+                .front();
   return at;
 }
 
-nn::Tokens HierarchicalVit3d::to_study(Tape& tape, const nn::Tokens& tokens) { return regroups.back()->forward(tape, tokens, nn::Level::study); }
+nn::Tokens HierarchicalVit3d::to_study(Tape& tape, const nn::Tokens& tokens) {
+  return regroups.back()->forward(tape, tokens, nn::Level::study);
+}
 
 nn::Tokens HierarchicalVit3d::features(Tape& tape, const StudyBatch& batch, nn::StudyLayoutPtr layout) {
   nn::Tokens tokens = embed(tape, tape.constant(batch.scans), batch, std::move(layout));

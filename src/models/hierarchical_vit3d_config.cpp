@@ -14,10 +14,12 @@ using Config = HierarchicalVit3dConfig;
 
 // Study attention in every third block from block 2 on; the others are given to `first` and `second` in turn.
 void spread_levels(Config& config, std::vector<std::int64_t>& first, std::vector<std::int64_t>& second) {
-  for (std::int64_t block = 0; block < config.depth; ++block) (block % 3 == 2 ? config.study_blocks : block % 3 == 0 ? first : second).push_back(block);
+  for (std::int64_t block = 0; block < config.depth; ++block)
+    (block % 3 == 2 ? config.study_blocks : block % 3 == 0 ? first : second).push_back(block);
 }
 
-Config base(const std::string& name, std::array<std::int64_t, 3> image, std::array<std::int64_t, 3> patch, std::int64_t max_scans) {
+Config base(const std::string& name, std::array<std::int64_t, 3> image, std::array<std::int64_t, 3> patch,
+            std::int64_t max_scans) {
   Config config;
   config.name = name;
   config.image = image;
@@ -79,17 +81,21 @@ void check_levels(const Config& config) {
   std::vector<int> times(static_cast<std::size_t>(std::max<std::int64_t>(config.depth, 0)), 0);
   for (const auto* list : {&config.slice_blocks, &config.scan_blocks, &config.study_blocks})
     for (const auto block : *list) {
-      STRATA_CHECK(block >= 0 && block < config.depth, usage, config.name, fmt::format("an attention level names block {}, but there are {} blocks", block, config.depth));
+      STRATA_CHECK(block >= 0 && block < config.depth, usage, config.name,
+                   fmt::format("an attention level names block {}, but there are {} blocks", block, config.depth));
       ++times[static_cast<std::size_t>(block)];
     }
   for (std::size_t block = 0; block < times.size(); ++block)
-    STRATA_CHECK(times[block] == 1, usage, config.name, fmt::format("block {} has {} attention levels", block, times[block]),
+    STRATA_CHECK(times[block] == 1, usage, config.name,
+                 fmt::format("block {} has {} attention levels", block, times[block]),
                  "name every block once among slice_blocks, scan_blocks and study_blocks");
 }
 
 }  // namespace
 
-std::array<std::int64_t, 3> Config::grid() const { return {image[0] / patch[0], image[1] / patch[1], image[2] / patch[2]}; }
+std::array<std::int64_t, 3> Config::grid() const {
+  return {image[0] / patch[0], image[1] / patch[1], image[2] / patch[2]};
+}
 
 nn::Level Config::level(std::int64_t block) const {
   if (std::ranges::find(slice_blocks, block) != slice_blocks.end()) return nn::Level::slice;
@@ -98,8 +104,10 @@ nn::Level Config::level(std::int64_t block) const {
 
 void Config::validate() const {
   for (std::size_t axis = 0; axis < 3; ++axis)
-    STRATA_CHECK(patch[axis] > 0 && image[axis] > 0 && image[axis] % patch[axis] == 0, usage, name,
-                 fmt::format("image {} does not divide into patches of {}", fmt::join(image, "×"), fmt::join(patch, "×")), "choose sizes that divide on every axis");
+    STRATA_CHECK(
+        patch[axis] > 0 && image[axis] > 0 && image[axis] % patch[axis] == 0, usage, name,
+        fmt::format("image {} does not divide into patches of {}", fmt::join(image, "×"), fmt::join(patch, "×")),
+        "choose sizes that divide on every axis");
   STRATA_CHECK(depth > 0 && width > 0 && heads > 0 && channels > 0 && mlp_ratio > 0 && joint_width > 0, usage, name,
                "depth, width, heads, channels, mlp_ratio and joint_width must be positive");
   STRATA_CHECK(max_scans >= 0 && register_tokens >= 0, usage, name, "max_scans and register_tokens cannot be negative");

@@ -9,9 +9,11 @@ namespace strata::models {
 namespace {
 
 void check(const StudyBatch& batch) {
-  STRATA_CHECK(batch.scans.defined() && batch.scans.ndim() == 5, usage, "study batch", "scans must be [S, channels, D, H, W]");
+  STRATA_CHECK(batch.scans.defined() && batch.scans.ndim() == 5, usage, "study batch",
+               "scans must be [S, channels, D, H, W]");
   STRATA_CHECK(batch.study_offsets.size() >= 2 && batch.study_offsets.back() == batch.scans.dim(0), data, "study batch",
-               fmt::format("study offsets end at {} but there are {} scans", batch.study_offsets.empty() ? 0 : batch.study_offsets.back(), batch.scans.dim(0)));
+               fmt::format("study offsets end at {} but there are {} scans",
+                           batch.study_offsets.empty() ? 0 : batch.study_offsets.back(), batch.scans.dim(0)));
 }
 
 }  // namespace

@@ -14,7 +14,9 @@ constexpr double kIntensityMean = 0.449, kIntensityDeviation = 0.226;
 std::vector<std::int64_t> subset(std::int64_t scans, std::int64_t limit, std::uint64_t seed, std::int64_t ordinal) {
   std::vector<std::pair<std::uint32_t, std::int64_t>> draws;
   for (std::int64_t i = 0; i < scans; ++i)
-    draws.emplace_back(random_word({seed, RandomPurpose::scan_subset}, {.ordinal = static_cast<std::uint64_t>(ordinal)}, static_cast<std::uint64_t>(i)), i);
+    draws.emplace_back(random_word({seed, RandomPurpose::scan_subset}, {.ordinal = static_cast<std::uint64_t>(ordinal)},
+                                   static_cast<std::uint64_t>(i)),
+                       i);
   std::ranges::sort(draws);
   std::vector<std::int64_t> chosen;
   for (std::int64_t i = 0; i < std::min(scans, limit); ++i) chosen.push_back(draws[static_cast<std::size_t>(i)].second);
@@ -36,7 +38,8 @@ StudyBatch select_scans(const Context& ctx, const StudyBatch& batch, std::int64_
   result.scan_positions.clear();
   for (std::size_t b = 0; b + 1 < batch.study_offsets.size(); ++b) {
     const std::int64_t first = batch.study_offsets[b];
-    for (const auto i : subset(batch.study_offsets[b + 1] - first, limit, seed, batch.ordinals[b])) chosen.push_back(first + i);
+    for (const auto i : subset(batch.study_offsets[b + 1] - first, limit, seed, batch.ordinals[b]))
+      chosen.push_back(first + i);
     result.study_offsets.push_back(static_cast<std::int64_t>(chosen.size()));
   }
   if (chosen.size() == static_cast<std::size_t>(batch.study_offsets.back())) return batch;
@@ -44,8 +47,10 @@ StudyBatch select_scans(const Context& ctx, const StudyBatch& batch, std::int64_
   result.scans = ctx.empty(batch.scans.dtype(), batch.scans.shape().with(0, static_cast<std::int64_t>(chosen.size())));
   for (std::size_t i = 0; i < chosen.size(); ++i) {
     const auto to = static_cast<std::int64_t>(i);
-    ops::run_into(context, ops::Copy{}, {batch.scans.slice(0, chosen[i], chosen[i] + 1)}, {result.scans.slice(0, to, to + 1)});
-    if (!batch.scan_positions.empty()) result.scan_positions.push_back(batch.scan_positions[static_cast<std::size_t>(chosen[i])]);
+    ops::run_into(context, ops::Copy{}, {batch.scans.slice(0, chosen[i], chosen[i] + 1)},
+                  {result.scans.slice(0, to, to + 1)});
+    if (!batch.scan_positions.empty())
+      result.scan_positions.push_back(batch.scan_positions[static_cast<std::size_t>(chosen[i])]);
   }
   return result;
 }

@@ -19,10 +19,13 @@ Block::Block(const Context& ctx, DType dtype, Options options)
 
 Variable Block::drop(Tape& tape, const Variable& branch, const Sequences& sequences, int which) const {
   if (!tape.training() || options_.drop_path == 0) return branch;
-  const ops::DropPathFactors draw{options_.drop_path, {tape.mode().seed, RandomPurpose::drop_path}, static_cast<std::uint32_t>(2 * options_.index + which),
+  const ops::DropPathFactors draw{options_.drop_path,
+                                  {tape.mode().seed, RandomPurpose::drop_path},
+                                  static_cast<std::uint32_t>(2 * options_.index + which),
                                   branch.dtype()};
   const Tensor factors = ops::run1(tape.ctx(), draw, {sequences.random_keys});
-  return tape.apply1(ops::ScaleSegments{}, {branch, tape.constant(factors), tape.constant(sequences.segments.device_offsets())});
+  return tape.apply1(ops::ScaleSegments{},
+                     {branch, tape.constant(factors), tape.constant(sequences.segments.device_offsets())});
 }
 
 Variable Block::forward(Tape& tape, const Variable& input, const Sequences& sequences) {

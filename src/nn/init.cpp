@@ -47,14 +47,16 @@ Tensor host_from(const Shape& shape, const std::vector<double>& values) {
 
 }  // namespace
 
-// Starts from the asymptotic form of Winitzki and refines it by Newton steps on erf, whose derivative is 2/sqrt(pi)·exp(−x²).
+// Starts from the asymptotic form of Winitzki and refines it by Newton steps on erf, whose derivative is
+// 2/sqrt(pi)·exp(−x²).
 double inverse_erf(double y) {
   constexpr double a = 0.147;
   const double l = std::log1p(-y * y);
   const double t = 2 / (std::numbers::pi * a) + l / 2;
   double x = std::copysign(std::sqrt(std::sqrt(t * t - l / a) - t), y);
   for (int i = 0; i < 4; ++i) {
-    const double error = std::abs(y) < 0.5 ? std::erf(x) - y : std::copysign(1.0, y) * ((1 - std::abs(y)) - std::erfc(std::abs(x)));
+    const double error =
+        std::abs(y) < 0.5 ? std::erf(x) - y : std::copysign(1.0, y) * ((1 - std::abs(y)) - std::erfc(std::abs(x)));
     x -= error * std::sqrt(std::numbers::pi) / 2 * std::exp(x * x);
   }
   return x;
@@ -91,7 +93,8 @@ void initialise(const Context& ctx, Module& root, std::uint64_t seed) {
   for (const auto& [path, parameter] : root.named_parameters()) {
     if (parameter->role() == Role::buffer) continue;
     const auto& spec = parameter->spec();
-    parameter->set_value(tensor_from(ctx, spec.dtype, spec.shape, initial_values(parameter->init(), seed, path, spec.shape.numel())));
+    parameter->set_value(
+        tensor_from(ctx, spec.dtype, spec.shape, initial_values(parameter->init(), seed, path, spec.shape.numel())));
   }
 }
 

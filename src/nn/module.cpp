@@ -67,7 +67,8 @@ Module& Module::find(const std::string& path) {
     paths.push_back(at);
     if (at == path && found == nullptr) found = &module;
   });
-  STRATA_CHECK(found != nullptr, usage, "module", fmt::format("there is no module '{}'", path), suggestion(path, paths));
+  STRATA_CHECK(found != nullptr, usage, "module", fmt::format("there is no module '{}'", path),
+               suggestion(path, paths));
   return *found;
 }
 

@@ -15,12 +15,15 @@ Parameter::Parameter(std::string name, Tensor value, std::vector<LogicalAxis> ax
       placement_(Placement::whole(std::move(axes))),
       global_shape_(value.shape()) {
   STRATA_CHECK(placement_.numel() == value.numel(), internal, local_name_,
-               fmt::format("its logical axes hold {} elements, its shape {} holds {}", placement_.numel(), value.shape().str(), value.numel()));
+               fmt::format("its logical axes hold {} elements, its shape {} holds {}", placement_.numel(),
+                           value.shape().str(), value.numel()));
 }
 
 void Parameter::place(Placement placement, Tensor value) {
   const Shape local = placement.local_shape(global_shape_);
-  STRATA_CHECK(local == value.shape(), internal, name(), fmt::format("a part of shape {} was given where the placement holds {}", value.shape().str(), local.str()));
+  STRATA_CHECK(
+      local == value.shape(), internal, name(),
+      fmt::format("a part of shape {} was given where the placement holds {}", value.shape().str(), local.str()));
   placement_ = std::move(placement);
   set_value(std::move(value));
 }

@@ -6,9 +6,12 @@
 namespace strata::nn {
 namespace {
 
-std::int64_t inputs_of(std::int64_t channels, const ops::PatchGeometry& g) { return channels * g.patch[0] * g.patch[1] * g.patch[2]; }
+std::int64_t inputs_of(std::int64_t channels, const ops::PatchGeometry& g) {
+  return channels * g.patch[0] * g.patch[1] * g.patch[2];
+}
 
-// PyTorch's convolution starts from Kaiming's uniform with a = sqrt(5), which is uniform in ±1/sqrt(fan in), for weight and bias alike.
+// PyTorch's convolution starts from Kaiming's uniform with a = sqrt(5), which is uniform in ±1/sqrt(fan in), for weight
+// and bias alike.
 Linear::Options options_of(std::int64_t channels, const ops::PatchGeometry& g, std::int64_t width) {
   const double bound = 1.0 / std::sqrt(static_cast<double>(inputs_of(channels, g)));
   Linear::Options options;
@@ -21,8 +24,10 @@ Linear::Options options_of(std::int64_t channels, const ops::PatchGeometry& g, s
 
 }  // namespace
 
-PatchEmbed3d::PatchEmbed3d(const Context& ctx, DType dtype, std::int64_t channels, ops::PatchGeometry geometry, std::int64_t width)
-    : proj(ctx, dtype, inputs_of(channels, geometry), width, options_of(channels, geometry, width)), geometry_(geometry) {
+PatchEmbed3d::PatchEmbed3d(const Context& ctx, DType dtype, std::int64_t channels, ops::PatchGeometry geometry,
+                           std::int64_t width)
+    : proj(ctx, dtype, inputs_of(channels, geometry), width, options_of(channels, geometry, width)),
+      geometry_(geometry) {
   add("proj", proj);
 }
 

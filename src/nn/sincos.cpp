@@ -9,8 +9,8 @@
 namespace strata::nn {
 namespace {
 
-// Writes sin and cos of position · 1/10000^(k / half) for k in [0, half). Published tables form the frequencies in single precision and the
-// products likewise; their sines are then taken of the single-precision product.
+// Writes sin and cos of position · 1/10000^(k / half) for k in [0, half). Published tables form the frequencies in
+// single precision and the products likewise; their sines are then taken of the single-precision product.
 void write_axis(double* to, std::int64_t half, std::int64_t position) {
   for (std::int64_t k = 0; k < half; ++k) {
     const float exponent = static_cast<float>(k) / static_cast<float>(half);
@@ -31,7 +31,8 @@ std::vector<double> sincos_1d(std::int64_t width, std::int64_t count) {
 }
 
 std::vector<double> sincos_3d(std::int64_t width, const std::array<std::int64_t, 3>& grid) {
-  STRATA_CHECK(width % 6 == 0, usage, "position table", fmt::format("a width of {} does not divide by 6 (sine and cosine for each of three axes)", width),
+  STRATA_CHECK(width % 6 == 0, usage, "position table",
+               fmt::format("a width of {} does not divide by 6 (sine and cosine for each of three axes)", width),
                "choose a width that does");
   const std::int64_t third = width / 3, half = third / 2;
   std::vector<double> table(static_cast<std::size_t>(width * grid[0] * grid[1] * grid[2]));
@@ -47,7 +48,8 @@ std::vector<double> sincos_3d(std::int64_t width, const std::array<std::int64_t,
 }
 
 std::vector<double> sincos_2d_plus_1d(std::int64_t width, const std::array<std::int64_t, 3>& grid) {
-  STRATA_CHECK(width % 4 == 0, usage, "position table", fmt::format("a width of {} does not divide by 4 (sine and cosine for each of two axes)", width));
+  STRATA_CHECK(width % 4 == 0, usage, "position table",
+               fmt::format("a width of {} does not divide by 4 (sine and cosine for each of two axes)", width));
   const std::int64_t half = width / 2;
   const auto depth = sincos_1d(width, grid[0]);
   std::vector<double> table(static_cast<std::size_t>(width * grid[0] * grid[1] * grid[2]));

@@ -13,12 +13,14 @@ namespace strata::nn {
 namespace {
 
 void check(const StudyShape& shape) {
-  STRATA_CHECK(shape.studies() > 0 && shape.scans() > 0, data, "study layout", "the batch has no studies or no scans", "leave empty studies out of the batch");
+  STRATA_CHECK(shape.studies() > 0 && shape.scans() > 0, data, "study layout", "the batch has no studies or no scans",
+               "leave empty studies out of the batch");
   STRATA_CHECK(static_cast<std::int64_t>(shape.ordinals.size()) == shape.studies(), internal, "study layout",
                fmt::format("{} ordinals for {} studies", shape.ordinals.size(), shape.studies()));
   for (std::int64_t b = 0; b < shape.studies(); ++b) {
     const auto i = static_cast<std::size_t>(b);
-    STRATA_CHECK(shape.study_offsets[i] < shape.study_offsets[i + 1], data, "study layout", fmt::format("study {} of the batch (ordinal {}) has no scans", b, shape.ordinals[i]),
+    STRATA_CHECK(shape.study_offsets[i] < shape.study_offsets[i + 1], data, "study layout",
+                 fmt::format("study {} of the batch (ordinal {}) has no scans", b, shape.ordinals[i]),
                  "leave empty studies out of the batch");
   }
 }
@@ -31,7 +33,8 @@ void for_each_scan(const StudyShape& shape, Visit visit) {
 }
 
 // The `keep` of n indexes with the smallest keyed draws, ascending.
-std::vector<std::int64_t> choose(std::int64_t n, std::int64_t keep, const RandomKey& key, const RandomCounter& counter) {
+std::vector<std::int64_t> choose(std::int64_t n, std::int64_t keep, const RandomKey& key,
+                                 const RandomCounter& counter) {
   std::vector<std::pair<std::uint32_t, std::int64_t>> draws;
   for (std::int64_t i = 0; i < n; ++i) draws.emplace_back(random_word(key, counter, static_cast<std::uint64_t>(i)), i);
   std::ranges::nth_element(draws, draws.begin() + keep);
@@ -41,7 +44,9 @@ std::vector<std::int64_t> choose(std::int64_t n, std::int64_t keep, const Random
   return chosen;
 }
 
-Tensor device_i32(const Context& ctx, const std::vector<std::int32_t>& values) { return ctx.tensor(values, {static_cast<std::int64_t>(values.size())}); }
+Tensor device_i32(const Context& ctx, const std::vector<std::int32_t>& values) {
+  return ctx.tensor(values, {static_cast<std::int64_t>(values.size())});
+}
 
 }  // namespace
 
@@ -56,29 +61,35 @@ std::vector<std::int32_t> keep_patches(const StudyShape& shape, Level level, dou
   const std::int64_t per_scan = shape.tokens_a_scan(), per_slice = shape.grid[1] * shape.grid[2];
   std::vector<std::int32_t> kept;
   auto keep_sequence = [&](std::int64_t first, std::int64_t n, std::size_t study, std::int64_t part) {
-    const auto keep = std::max<std::int64_t>(1, static_cast<std::int64_t>(std::floor(static_cast<double>(n) * (1 - rate))));
-    const RandomCounter counter{.ordinal = static_cast<std::uint64_t>(shape.ordinals[study]), .part = static_cast<std::uint32_t>(part)};
+    const auto keep =
+        std::max<std::int64_t>(1, static_cast<std::int64_t>(std::floor(static_cast<double>(n) * (1 - rate))));
+    const RandomCounter counter{.ordinal = static_cast<std::uint64_t>(shape.ordinals[study]),
+                                .part = static_cast<std::uint32_t>(part)};
     for (const auto i : choose(n, keep, key, counter)) kept.push_back(static_cast<std::int32_t>(first + i));
   };
   if (level == Level::study) {
     for (std::size_t b = 0; b + 1 < shape.study_offsets.size(); ++b)
-      keep_sequence(shape.study_offsets[b] * per_scan, (shape.study_offsets[b + 1] - shape.study_offsets[b]) * per_scan, b, 0);
+      keep_sequence(shape.study_offsets[b] * per_scan, (shape.study_offsets[b + 1] - shape.study_offsets[b]) * per_scan,
+                    b, 0);
     return kept;
   }
   for_each_scan(shape, [&](std::size_t b, std::int64_t of_study, std::int64_t scan) {
     if (level == Level::scan) {
       keep_sequence(scan * per_scan, per_scan, b, of_study);
     } else {
-      for (std::int64_t d = 0; d < shape.grid[0]; ++d) keep_sequence(scan * per_scan + d * per_slice, per_slice, b, of_study * shape.grid[0] + d);
+      for (std::int64_t d = 0; d < shape.grid[0]; ++d)
+        keep_sequence(scan * per_scan + d * per_slice, per_slice, b, of_study * shape.grid[0] + d);
     }
   });
   return kept;
 }
 
-StudyLayout::StudyLayout(const Context& ctx, StudyShape shape, std::vector<std::int32_t> kept) : shape_(std::move(shape)) {
+StudyLayout::StudyLayout(const Context& ctx, StudyShape shape, std::vector<std::int32_t> kept)
+    : shape_(std::move(shape)) {
   check(shape_);
-  STRATA_CHECK(std::ranges::is_sorted(kept, std::less_equal<>()) && (kept.empty() || (kept.front() >= 0 && kept.back() < shape_.scans() * shape_.tokens_a_scan())), internal,
-               "study layout", "kept patches must be ascending indexes into the batch's patches");
+  STRATA_CHECK(std::ranges::is_sorted(kept, std::less_equal<>()) &&
+                   (kept.empty() || (kept.front() >= 0 && kept.back() < shape_.scans() * shape_.tokens_a_scan())),
+               internal, "study layout", "kept patches must be ascending indexes into the batch's patches");
   group(ctx, patches_a_slice(kept));
   index_tokens(ctx, kept);
 }
@@ -101,7 +112,8 @@ void StudyLayout::group(const Context& ctx, const std::vector<std::int64_t>& sli
     const auto first = slice_patches.begin() + s * depth;
     scan.push_back(shape_.prefix + std::accumulate(first, first + depth, std::int64_t{0}));
     scan_keys.insert(scan_keys.end(), {shape_.ordinals[b], of_study});
-    for (std::int64_t d = 0; d < depth; ++d) slice_keys.insert(slice_keys.end(), {shape_.ordinals[b], of_study * depth + d});
+    for (std::int64_t d = 0; d < depth; ++d)
+      slice_keys.insert(slice_keys.end(), {shape_.ordinals[b], of_study * depth + d});
     slice_scan.push_back(static_cast<std::int32_t>((s + 1) * depth));
     if (of_study == 0) {
       study.push_back(shape_.prefix);
@@ -114,7 +126,8 @@ void StudyLayout::group(const Context& ctx, const std::vector<std::int64_t>& sli
     slice_study.push_back(static_cast<std::int32_t>(shape_.study_offsets[b] * depth));
   }
   auto sequences = [&](const std::vector<std::int64_t>& lengths, const std::vector<std::int64_t>& keys) {
-    return Sequences{Segments::from_lengths(ctx, lengths), ctx.tensor(keys, {static_cast<std::int64_t>(lengths.size()), 2})};
+    return Sequences{Segments::from_lengths(ctx, lengths),
+                     ctx.tensor(keys, {static_cast<std::int64_t>(lengths.size()), 2})};
   };
   levels_ = {sequences(slice, slice_keys), sequences(scan, scan_keys), sequences(study, study_keys)};
   slice_to_scan_ = device_i32(ctx, slice_scan);
@@ -136,7 +149,8 @@ void StudyLayout::index_tokens(const Context& ctx, const std::vector<std::int32_
 }
 
 const Tensor& StudyLayout::parts(Level fine, Level coarse) const {
-  STRATA_CHECK(fine < coarse, internal, "study layout", fmt::format("{} is not finer than {}", name_of(fine), name_of(coarse)));
+  STRATA_CHECK(fine < coarse, internal, "study layout",
+               fmt::format("{} is not finer than {}", name_of(fine), name_of(coarse)));
   if (coarse == Level::scan) return slice_to_scan_;
   return fine == Level::scan ? scan_to_study_ : slice_to_study_;
 }

@@ -34,6 +34,8 @@ Tensor full(Context& ctx, DType dtype, const Shape& shape, double value) {
   return result;
 }
 
-Tensor dense(Context& ctx, const Tensor& tensor) { return !tensor.defined() || tensor.is_dense() ? tensor : run1(ctx, Copy{}, {tensor}); }
+Tensor dense(Context& ctx, const Tensor& tensor) {
+  return !tensor.defined() || tensor.is_dense() ? tensor : run1(ctx, Copy{}, {tensor});
+}
 
 }  // namespace strata::ops

@@ -20,15 +20,18 @@ std::string list(Specs specs) {
 const KernelTable::Entry& kernel_for(Context& ctx, const detail::OpRef& op, Inputs inputs, Outputs outputs) {
   auto specs = detail::specs_of(inputs);
   const auto* entry = ctx.kernels().find(op.type, op.value, specs.empty() ? detail::specs_of(outputs) : specs);
-  STRATA_CHECK(entry != nullptr, environment, op.name, fmt::format("the {} backend has no kernel for ({})", ctx.kernels().backend(), list(specs)),
-               "`strata info` lists what this build can do; the reference backend serves every op in f32, f64 and bf16");
+  STRATA_CHECK(
+      entry != nullptr, environment, op.name,
+      fmt::format("the {} backend has no kernel for ({})", ctx.kernels().backend(), list(specs)),
+      "`strata info` lists what this build can do; the reference backend serves every op in f32, f64 and bf16");
   return *entry;
 }
 
 void check_devices(Context& ctx, const detail::OpRef& op, Inputs tensors) {
   for (const auto& tensor : tensors)
     STRATA_CHECK(!tensor.defined() || tensor.device() == ctx.backend().device(), internal, op.name,
-                 fmt::format("a tensor lies on {} but the {} backend works on {}", tensor.device().str(), ctx.backend().name(), ctx.backend().device().str()));
+                 fmt::format("a tensor lies on {} but the {} backend works on {}", tensor.device().str(),
+                             ctx.backend().name(), ctx.backend().device().str()));
 }
 
 }  // namespace
@@ -46,7 +49,8 @@ void run_into(Context& ctx, const OpRef& op, Inputs inputs, Outputs outputs) {
   check_devices(ctx, op, inputs);
   check_devices(ctx, op, outputs);
   const auto& entry = kernel_for(ctx, op, inputs, outputs);
-  const bool all_dense = op.strided || std::ranges::all_of(inputs, [](const Tensor& t) { return !t.defined() || t.is_dense(); });
+  const bool all_dense =
+      op.strided || std::ranges::all_of(inputs, [](const Tensor& t) { return !t.defined() || t.is_dense(); });
   if (all_dense) {
     entry.run(op.value, inputs, outputs, ctx);
   } else {
@@ -70,28 +74,36 @@ std::vector<Tensor> run(Context& ctx, const OpRef& op, Inputs inputs, const std:
 
 void expect_inputs(std::string_view op, Specs inputs, int least, int most) {
   const auto count = static_cast<int>(inputs.size());
-  STRATA_CHECK(count >= least && count <= most, internal, op, fmt::format("takes {} to {} inputs, got {}", least, most, count));
-  for (int i = 0; i < least; ++i) STRATA_CHECK(inputs[static_cast<std::size_t>(i)].defined, internal, op, fmt::format("input {} is required but undefined", i));
+  STRATA_CHECK(count >= least && count <= most, internal, op,
+               fmt::format("takes {} to {} inputs, got {}", least, most, count));
+  for (int i = 0; i < least; ++i)
+    STRATA_CHECK(inputs[static_cast<std::size_t>(i)].defined, internal, op,
+                 fmt::format("input {} is required but undefined", i));
 }
 
 void expect_shape(std::string_view op, const TensorSpec& input, std::string_view what, const Shape& shape) {
-  STRATA_CHECK(input.shape == shape, usage, op, fmt::format("{} has shape {}, expected {}", what, input.shape.str(), shape.str()));
+  STRATA_CHECK(input.shape == shape, usage, op,
+               fmt::format("{} has shape {}, expected {}", what, input.shape.str(), shape.str()));
 }
 
 void expect_ndim(std::string_view op, const TensorSpec& input, std::string_view what, int ndim) {
-  STRATA_CHECK(input.shape.ndim() == ndim, usage, op, fmt::format("{} has shape {}, expected {} dimensions", what, input.shape.str(), ndim));
+  STRATA_CHECK(input.shape.ndim() == ndim, usage, op,
+               fmt::format("{} has shape {}, expected {} dimensions", what, input.shape.str(), ndim));
 }
 
 void expect_same_type(std::string_view op, const TensorSpec& a, const TensorSpec& b) {
-  STRATA_CHECK(a.dtype == b.dtype, usage, op, fmt::format("inputs {} and {} differ in element type", a.str(), b.str()), "cast one of them");
+  STRATA_CHECK(a.dtype == b.dtype, usage, op, fmt::format("inputs {} and {} differ in element type", a.str(), b.str()),
+               "cast one of them");
 }
 
 void expect_type(std::string_view op, const TensorSpec& input, std::string_view what, DType dtype) {
-  STRATA_CHECK(input.dtype == dtype, usage, op, fmt::format("{} is {}, expected {}", what, input.str(), name_of(dtype)));
+  STRATA_CHECK(input.dtype == dtype, usage, op,
+               fmt::format("{} is {}, expected {}", what, input.str(), name_of(dtype)));
 }
 
 void expect_floating(std::string_view op, const TensorSpec& input, std::string_view what) {
-  STRATA_CHECK(is_floating(input.dtype), usage, op, fmt::format("{} is {}, expected a floating type", what, input.str()));
+  STRATA_CHECK(is_floating(input.dtype), usage, op,
+               fmt::format("{} is {}, expected a floating type", what, input.str()));
 }
 
 }  // namespace strata::ops

@@ -11,9 +11,10 @@
 namespace strata::ops {
 
 Segments Segments::from_offsets(const Context& ctx, std::vector<std::int64_t> offsets) {
-  STRATA_CHECK(!offsets.empty() && offsets.front() == 0 && std::ranges::is_sorted(offsets), internal, "segments", "offsets must begin with 0 and never fall");
-  STRATA_CHECK(offsets.back() <= std::numeric_limits<std::int32_t>::max(), usage, "segments", fmt::format("{} tokens in one batch are too many", offsets.back()),
-               "use fewer studies a micro-batch");
+  STRATA_CHECK(!offsets.empty() && offsets.front() == 0 && std::ranges::is_sorted(offsets), internal, "segments",
+               "offsets must begin with 0 and never fall");
+  STRATA_CHECK(offsets.back() <= std::numeric_limits<std::int32_t>::max(), usage, "segments",
+               fmt::format("{} tokens in one batch are too many", offsets.back()), "use fewer studies a micro-batch");
   Segments segments;
   for (std::size_t i = 1; i < offsets.size(); ++i) {
     const auto length = offsets[i] - offsets[i - 1];

@@ -10,7 +10,8 @@
 
 namespace strata {
 
-CachingAllocator::CachingAllocator(Take take, Give give, bool cache) : take_(std::move(take)), give_(std::move(give)), cache_(cache) {}
+CachingAllocator::CachingAllocator(Take take, Give give, bool cache)
+    : take_(std::move(take)), give_(std::move(give)), cache_(cache) {}
 
 CachingAllocator::~CachingAllocator() { release_cached(); }
 
@@ -41,7 +42,8 @@ void* CachingAllocator::allocate(std::size_t bytes) {
   const std::size_t rounded = size_class(bytes);
   const std::scoped_lock lock(mutex_);
   void* block = reuse_or_take(rounded);
-  STRATA_CHECK(block != nullptr, environment, "memory", fmt::format("no memory for {} bytes; {} bytes are in use, peak {}", bytes, report_.in_use, report_.peak),
+  STRATA_CHECK(block != nullptr, environment, "memory",
+               fmt::format("no memory for {} bytes; {} bytes are in use, peak {}", bytes, report_.in_use, report_.peak),
                "use a smaller batch, activation checkpointing, or more ranks");
   ++report_.allocations;
   report_.in_use += static_cast<std::int64_t>(rounded);

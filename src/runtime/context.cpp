@@ -14,7 +14,9 @@ namespace {
 class BackendStorage final : public Storage {
  public:
   BackendStorage(std::shared_ptr<Backend> backend, Stream stream, std::size_t bytes)
-      : Storage(backend->allocate(bytes, stream), bytes, backend->device()), backend_(std::move(backend)), stream_(std::move(stream)) {}
+      : Storage(backend->allocate(bytes, stream), bytes, backend->device()),
+        backend_(std::move(backend)),
+        stream_(std::move(stream)) {}
   ~BackendStorage() override { backend_->free(data(), bytes(), stream_); }
 
  private:
@@ -30,11 +32,15 @@ class HostStorage final : public Storage {
   ~HostStorage() override { std::free(data()); }
 };
 
-std::size_t bytes_of(DType dtype, const Shape& shape) { return static_cast<std::size_t>(shape.numel()) * size_of(dtype); }
+std::size_t bytes_of(DType dtype, const Shape& shape) {
+  return static_cast<std::size_t>(shape.numel()) * size_of(dtype);
+}
 
 }  // namespace
 
-Tensor host_tensor(DType dtype, const Shape& shape) { return Tensor(std::make_shared<HostStorage>(bytes_of(dtype, shape)), dtype, shape); }
+Tensor host_tensor(DType dtype, const Shape& shape) {
+  return Tensor(std::make_shared<HostStorage>(bytes_of(dtype, shape)), dtype, shape);
+}
 
 Context Context::on(Stream stream) const { return Context(backend_, *kernels_, std::move(stream)); }
 
@@ -52,12 +58,14 @@ Tensor Context::upload(const Tensor& host) const {
   Tensor result = empty(host.dtype(), host.shape());
   STRATA_CHECK(host.is_dense(), internal, "context", fmt::format("upload of a strided view {}", host.shape().str()));
   backend_->copy(result.raw(), backend_->device(), host.raw(), Device{}, host.bytes(), stream_);
-  if (backend_->device().kind != DeviceKind::host) backend_->synchronise(stream_);  // the caller may free pageable memory at once
+  if (backend_->device().kind != DeviceKind::host)
+    backend_->synchronise(stream_);  // the caller may free pageable memory at once
   return result;
 }
 
 Tensor Context::download(const Tensor& dense) const {
-  STRATA_CHECK(dense.is_dense(), internal, "context", fmt::format("download of a strided view {}", dense.shape().str()), "copy it first");
+  STRATA_CHECK(dense.is_dense(), internal, "context", fmt::format("download of a strided view {}", dense.shape().str()),
+               "copy it first");
   Tensor result = host_tensor(dense.dtype(), dense.shape());
   backend_->copy(result.raw(), Device{}, dense.raw(), dense.device(), dense.bytes(), stream_);
   backend_->synchronise(stream_);
@@ -65,7 +73,8 @@ Tensor Context::download(const Tensor& dense) const {
 }
 
 double Context::item(const Tensor& scalar) const {
-  STRATA_CHECK(scalar.numel() == 1, usage, "context", fmt::format("item() of {}, which has {} elements", scalar.shape().str(), scalar.numel()));
+  STRATA_CHECK(scalar.numel() == 1, usage, "context",
+               fmt::format("item() of {}, which has {} elements", scalar.shape().str(), scalar.numel()));
   const Tensor host = download(scalar);
   switch (host.dtype()) {
     case DType::f32: return *host.data<float>();

@@ -24,8 +24,10 @@ class HostBackend final : public Backend {
   void* allocate(std::size_t bytes, const Stream&) override { return allocator_.allocate(bytes); }
   void free(void* data, std::size_t bytes, const Stream&) noexcept override { allocator_.free(data, bytes); }
 
-  void copy(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes, const Stream&) override {
-    STRATA_CHECK(to_device == Device{} && from_device == Device{}, internal, name_, "a host backend copies host memory only");
+  void copy(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes,
+            const Stream&) override {
+    STRATA_CHECK(to_device == Device{} && from_device == Device{}, internal, name_,
+                 "a host backend copies host memory only");
     if (bytes > 0) std::memcpy(to, from, bytes);
   }
 
@@ -41,6 +43,8 @@ class HostBackend final : public Backend {
 
 }  // namespace
 
-std::shared_ptr<Backend> make_host_backend(std::string name, bool cache) { return std::make_shared<HostBackend>(std::move(name), cache); }
+std::shared_ptr<Backend> make_host_backend(std::string name, bool cache) {
+  return std::make_shared<HostBackend>(std::move(name), cache);
+}
 
 }  // namespace strata

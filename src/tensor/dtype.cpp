@@ -16,7 +16,13 @@ struct Row {
   bool floating;
 };
 
-constexpr std::array<Row, 7> kRows{{{"f32", 4, true}, {"bf16", 2, true}, {"f64", 8, true}, {"i32", 4, false}, {"i64", 8, false}, {"u8", 1, false}, {"i16", 2, false}}};
+constexpr std::array<Row, 7> kRows{{{"f32", 4, true},
+                                    {"bf16", 2, true},
+                                    {"f64", 8, true},
+                                    {"i32", 4, false},
+                                    {"i64", 8, false},
+                                    {"u8", 1, false},
+                                    {"i16", 2, false}}};
 
 const Row& row(DType dtype) { return kRows.at(static_cast<std::size_t>(dtype)); }
 

@@ -33,8 +33,10 @@ Placement Placement::shard(const std::string& name, std::int64_t part, std::int6
   const auto axis = std::ranges::find(axes, name, &LogicalAxis::name);
   STRATA_CHECK(axis != axes.end(), usage, "placement", fmt::format("no logical axis is called '{}'", name));
   const auto i = static_cast<std::size_t>(axis - axes.begin());
-  STRATA_CHECK(parts > 0 && part >= 0 && part < parts, usage, "placement", fmt::format("part {} of {} does not exist", part, parts));
-  STRATA_CHECK(extent[i] % parts == 0, usage, "placement", fmt::format("axis '{}' of {} does not divide into {} parts", name, extent[i], parts),
+  STRATA_CHECK(parts > 0 && part >= 0 && part < parts, usage, "placement",
+               fmt::format("part {} of {} does not exist", part, parts));
+  STRATA_CHECK(extent[i] % parts == 0, usage, "placement",
+               fmt::format("axis '{}' of {} does not divide into {} parts", name, extent[i], parts),
                "choose a group size that divides it");
   Placement result = *this;
   result.extent[i] = extent[i] / parts;
@@ -52,7 +54,8 @@ Shape Placement::local_shape(const Shape& global) const {
       held *= extent[axis++];
     }
     if (dimension == 1 && axis < axes.size() && axes[axis].size == 1) ++axis;
-    STRATA_CHECK(whole == dimension, internal, "placement", fmt::format("logical axes do not fold into {}", global.str()));
+    STRATA_CHECK(whole == dimension, internal, "placement",
+                 fmt::format("logical axes do not fold into {}", global.str()));
     local.push_back(held);
   }
   return Shape(std::span<const std::int64_t>(local));

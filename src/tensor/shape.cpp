@@ -11,8 +11,10 @@
 namespace strata {
 
 Shape::Shape(std::span<const std::int64_t> extents) : ndim_(static_cast<int>(extents.size())) {
-  STRATA_CHECK(extents.size() <= kMaxDims, usage, "shape", fmt::format("{} dimensions given, at most {} are supported", extents.size(), kMaxDims));
-  for (const auto extent : extents) STRATA_CHECK(extent >= 0, usage, "shape", fmt::format("negative extent in [{}]", fmt::join(extents, ", ")));
+  STRATA_CHECK(extents.size() <= kMaxDims, usage, "shape",
+               fmt::format("{} dimensions given, at most {} are supported", extents.size(), kMaxDims));
+  for (const auto extent : extents)
+    STRATA_CHECK(extent >= 0, usage, "shape", fmt::format("negative extent in [{}]", fmt::join(extents, ", ")));
   std::copy(extents.begin(), extents.end(), extents_.begin());
 }
 
@@ -24,7 +26,8 @@ std::int64_t Shape::numel() const {
 
 int Shape::resolve(int axis) const {
   const int resolved = axis < 0 ? axis + ndim_ : axis;
-  STRATA_CHECK(resolved >= 0 && resolved < ndim_, usage, "shape", fmt::format("axis {} does not exist in {}", axis, str()));
+  STRATA_CHECK(resolved >= 0 && resolved < ndim_, usage, "shape",
+               fmt::format("axis {} does not exist in {}", axis, str()));
   return resolved;
 }
 

@@ -30,15 +30,23 @@ Strides dense_strides(const Shape& shape) {
 
 std::string Device::str() const { return kind == DeviceKind::host ? "host" : fmt::format("cuda:{}", index); }
 
-Storage::Storage(void* data, std::size_t bytes, Device device) : data_(data), bytes_(bytes), device_(device), id_(next_storage_id()) {}
+Storage::Storage(void* data, std::size_t bytes, Device device)
+    : data_(data), bytes_(bytes), device_(device), id_(next_storage_id()) {}
 Storage::~Storage() = default;
 
-std::string TensorSpec::str() const { return defined ? fmt::format("{}{}", name_of(dtype), shape.str()) : std::string("none"); }
+std::string TensorSpec::str() const {
+  return defined ? fmt::format("{}{}", name_of(dtype), shape.str()) : std::string("none");
+}
 
 Tensor::Tensor(std::shared_ptr<Storage> storage, DType dtype, Shape shape, std::size_t byte_offset)
-    : storage_(std::move(storage)), dtype_(dtype), shape_(shape), strides_(dense_strides(shape)), byte_offset_(byte_offset) {
+    : storage_(std::move(storage)),
+      dtype_(dtype),
+      shape_(shape),
+      strides_(dense_strides(shape)),
+      byte_offset_(byte_offset) {
   STRATA_CHECK(byte_offset_ + bytes() <= storage_->bytes(), internal, "tensor",
-               fmt::format("{} at byte {} does not fit into a storage of {} bytes", spec().str(), byte_offset_, storage_->bytes()));
+               fmt::format("{} at byte {} does not fit into a storage of {} bytes", spec().str(), byte_offset_,
+                           storage_->bytes()));
 }
 
 Tensor Tensor::borrow(void* data, DType dtype, Shape shape) {
@@ -79,12 +87,15 @@ void* Tensor::raw() const {
 }
 
 void Tensor::check_type(DType wanted) const {
-  STRATA_CHECK(dtype_ == wanted, internal, "tensor", fmt::format("asked for {} of a tensor of {}", name_of(wanted), spec().str()));
+  STRATA_CHECK(dtype_ == wanted, internal, "tensor",
+               fmt::format("asked for {} of a tensor of {}", name_of(wanted), spec().str()));
 }
 
 Tensor Tensor::reshape(Shape shape) const {
-  STRATA_CHECK(is_dense(), internal, "tensor", fmt::format("cannot reshape a strided view of {}", shape_.str()), "copy it first");
-  STRATA_CHECK(shape.numel() == numel(), usage, "tensor", fmt::format("cannot reshape {} to {}", shape_.str(), shape.str()));
+  STRATA_CHECK(is_dense(), internal, "tensor", fmt::format("cannot reshape a strided view of {}", shape_.str()),
+               "copy it first");
+  STRATA_CHECK(shape.numel() == numel(), usage, "tensor",
+               fmt::format("cannot reshape {} to {}", shape_.str(), shape.str()));
   Tensor view = *this;
   view.shape_ = shape;
   view.strides_ = dense_strides(shape);
@@ -109,7 +120,8 @@ Tensor Tensor::reshape(std::initializer_list<std::int64_t> extents) const {
 
 Tensor Tensor::slice(int axis, std::int64_t begin, std::int64_t end) const {
   const int a = shape_.resolve(axis);
-  STRATA_CHECK(0 <= begin && begin <= end && end <= shape_[a], usage, "tensor", fmt::format("cannot take [{}, {}) of axis {} of {}", begin, end, a, shape_.str()));
+  STRATA_CHECK(0 <= begin && begin <= end && end <= shape_[a], usage, "tensor",
+               fmt::format("cannot take [{}, {}) of axis {} of {}", begin, end, a, shape_.str()));
   Tensor view = *this;
   view.byte_offset_ += static_cast<std::size_t>(begin * stride(a)) * size_of(dtype_);
   view.shape_ = shape_.with(a, end - begin);
@@ -125,7 +137,8 @@ Tensor Tensor::transpose(int a, int b) const {
 }
 
 Tensor Tensor::rows() const {
-  STRATA_CHECK(ndim() >= 1 && is_row_dense(), internal, "tensor", fmt::format("{} is not a matrix with a leading dimension", shape_.str()));
+  STRATA_CHECK(ndim() >= 1 && is_row_dense(), internal, "tensor",
+               fmt::format("{} is not a matrix with a leading dimension", shape_.str()));
   Tensor view = *this;
   const std::int64_t width = dim(-1), step = row_stride();
   view.shape_ = Shape{shape_.outer(-1), width};
@@ -134,7 +147,8 @@ Tensor Tensor::rows() const {
 }
 
 bool Tensor::same_view(const Tensor& other) const {
-  return storage_ == other.storage_ && byte_offset_ == other.byte_offset_ && dtype_ == other.dtype_ && shape_ == other.shape_ && strides_ == other.strides_;
+  return storage_ == other.storage_ && byte_offset_ == other.byte_offset_ && dtype_ == other.dtype_ &&
+         shape_ == other.shape_ && strides_ == other.strides_;
 }
 
 }  // namespace strata

@@ -14,7 +14,8 @@ namespace {
 using fixtures::published_golden;
 using fixtures::relative_error;
 
-std::map<std::string, Tensor> mae_weights(const io::SafetensorsFile& file, const nn::Module& trunk, const Context& ctx) {
+std::map<std::string, Tensor> mae_weights(const io::SafetensorsFile& file, const nn::Module& trunk,
+                                          const Context& ctx) {
   std::map<std::string, Tensor> weights;
   for (const auto& entry : file.entries())
     if (entry.name.starts_with("in.")) weights[entry.name.substr(3)] = file.load(entry);
@@ -35,11 +36,13 @@ TEST(MaeInitialisation, EqualsThePublishedOne) {
     weights["decoder.weight"] = host_tensor(DType::f32, {2});
     EXPECT_EQ(models::initialise_from_mae2d(ctx, trunk, weights), std::vector<std::string>{"decoder.weight"});
     for (const char* name : {"cls_token", "spatial_posemb", "patch_embed.proj.weight", "patch_embed.proj.bias"})
-      EXPECT_LE(relative_error(ctx, trunk.parameter(name)->value(), file.load(std::string("out.") + name)), 2e-6) << name << " on " << backend.name;
+      EXPECT_LE(relative_error(ctx, trunk.parameter(name)->value(), file.load(std::string("out.") + name)), 2e-6)
+          << name << " on " << backend.name;
 
     weights.erase("pos_embed");
-    fixtures::expect_error([&] { models::initialise_from_mae2d(ctx, trunk, weights); }, ErrorKind::data,
-                           "[MAE initialisation] the file has no tensor 'pos_embed': give a 2-D MAE ViT under timm's names");
+    fixtures::expect_error(
+        [&] { models::initialise_from_mae2d(ctx, trunk, weights); }, ErrorKind::data,
+        "[MAE initialisation] the file has no tensor 'pos_embed': give a 2-D MAE ViT under timm's names");
   }
 }
 
@@ -51,7 +54,8 @@ TEST(PositionTables, EqualThePublishedOnes) {
   Context reference = backends.front().context();
   const models::HierarchicalVit3d trunk(reference, DType::f32, fixtures::golden_config(file));
   EXPECT_LE(relative_error(reference, trunk.position.spatial->value(), file.load("visual.trunk.spatial_posemb")), 1e-6);
-  EXPECT_LE(relative_error(reference, trunk.position.sequential->value(), file.load("visual.trunk.sequential_posemb")), 1e-6);
+  EXPECT_LE(relative_error(reference, trunk.position.sequential->value(), file.load("visual.trunk.sequential_posemb")),
+            1e-6);
 }
 
 }  // namespace

@@ -23,9 +23,9 @@ using fixtures::relative_error;
 
 constexpr double kTolerance = 2e-5;
 
-
 // Volumes [B, N, 1, D, H, W] of one or more published runs, packed one behind the other.
-models::StudyBatch packed(const Context& ctx, const io::SafetensorsFile& file, const std::vector<std::string>& suffixes) {
+models::StudyBatch packed(const Context& ctx, const io::SafetensorsFile& file,
+                          const std::vector<std::string>& suffixes) {
   models::StudyBatch batch;
   batch.study_offsets = {0};
   std::vector<float> voxels;
@@ -43,12 +43,14 @@ models::StudyBatch packed(const Context& ctx, const io::SafetensorsFile& file, c
   if (const auto* entry = file.find("in.scan_positions")) {
     const Tensor positions = file.load(*entry);  // one draw for all studies of the batch
     for (std::int64_t b = 0; b < batch.studies(); ++b)
-      for (std::int64_t i = 0; i < positions.numel(); ++i) batch.scan_positions.push_back(positions.data<std::int64_t>()[i]);
+      for (std::int64_t i = 0; i < positions.numel(); ++i)
+        batch.scan_positions.push_back(positions.data<std::int64_t>()[i]);
   }
   return batch;
 }
 
-Tensor joined(const Context& ctx, const io::SafetensorsFile& file, const std::string& name, const std::vector<std::string>& suffixes) {
+Tensor joined(const Context& ctx, const io::SafetensorsFile& file, const std::string& name,
+              const std::vector<std::string>& suffixes) {
   std::vector<float> values;
   Shape shape;
   for (const auto& suffix : suffixes) {
@@ -68,10 +70,12 @@ struct Case {
 std::vector<Case> all_cases() {
   std::vector<Case> cases;
   for (const auto& backend : conformance::make_backends())
-    for (const char* name : {"hlip_h2_scan_study", "hlip_h2_scan_study_batch", "hlip_h3_slice_scan_study", "hlip_single_h2_slice_study", "hlip_resampled_position",
-                             "hlip_ragged_studies", "hlip_dinotxt_dual"})
+    for (const char* name :
+         {"hlip_h2_scan_study", "hlip_h2_scan_study_batch", "hlip_h3_slice_scan_study", "hlip_single_h2_slice_study",
+          "hlip_resampled_position", "hlip_ragged_studies", "hlip_dinotxt_dual"})
       for (const auto mode : {Checkpointing::none, Checkpointing::selective, Checkpointing::full})
-        if (mode == Checkpointing::none || backend.name.find(' ') == std::string::npos) cases.push_back({name, backend.name, mode});  // "cpu avx2": once
+        if (mode == Checkpointing::none || backend.name.find(' ') == std::string::npos)
+          cases.push_back({name, backend.name, mode});  // "cpu avx2": once
   return cases;
 }
 
@@ -79,8 +83,10 @@ void PrintTo(const Case& c, std::ostream* out) { *out << c.name << " on " << c.b
 
 std::string title(const testing::TestParamInfo<Case>& info) {
   constexpr const char* kModes[] = {"none", "selective", "full"};
-  std::string text = info.param.name + "_" + info.param.backend + "_" + kModes[static_cast<int>(info.param.checkpointing)];
-  std::ranges::replace_if(text, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
+  std::string text =
+      info.param.name + "_" + info.param.backend + "_" + kModes[static_cast<int>(info.param.checkpointing)];
+  std::ranges::replace_if(
+      text, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
   return text;
 }
 
@@ -126,7 +132,9 @@ void PublishedEncoder::expect_gradients(const models::HlipVisualEncoder& model) 
       continue;
     }
     const std::int64_t width = ours.dim(0) / 3;  // q, k, v; the key's true gradient is zero
-    for (const std::int64_t part : {0, 2}) expect_close("gradient of " + parameter->name(), ours.slice(0, part * width, (part + 1) * width), theirs.slice(0, part * width, (part + 1) * width));
+    for (const std::int64_t part : {0, 2})
+      expect_close("gradient of " + parameter->name(), ours.slice(0, part * width, (part + 1) * width),
+                   theirs.slice(0, part * width, (part + 1) * width));
     const Tensor key = ours.slice(0, width, 2 * width);
     for (std::int64_t i = 0; i < width; ++i) EXPECT_NEAR(key.data<float>()[i], 0, 1e-5) << parameter->name();
   }
@@ -149,7 +157,8 @@ TEST_P(PublishedEncoder, OutputsAndGradients) {
     expect_output("out.feature", feature.value());
     expect_output("out.embedding", embedding.value());
     const Tensor cotangent = joined(*ctx_, *file_, "in.cotangent", suffixes_);
-    const Variable loss = tape.apply1(ops::Reduce{.everything = true}, {tape.apply1(ops::Mul{}, {embedding, tape.constant(cotangent)})});
+    const Variable loss =
+        tape.apply1(ops::Reduce{.everything = true}, {tape.apply1(ops::Mul{}, {embedding, tape.constant(cotangent)})});
     EXPECT_NEAR(ctx_->item(loss.value()), fixtures::golden_loss(*file_), 1e-5);
     tape.backward(loss);
   }
@@ -170,7 +179,8 @@ TEST_P(PublishedEncoder, AllTokens) {
     for (std::size_t b = 0; b < suffixes_.size(); ++b) {
       const auto& studies = tokens.sequences().segments;
       const auto at = static_cast<std::int64_t>(b);
-      expect_close("out.tokens" + suffixes_[b], tokens.rows.value().slice(0, studies.begin(at), studies.begin(at + 1)), file_->load("out.tokens" + suffixes_[b]));
+      expect_close("out.tokens" + suffixes_[b], tokens.rows.value().slice(0, studies.begin(at), studies.begin(at + 1)),
+                   file_->load("out.tokens" + suffixes_[b]));
     }
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// 200 AdamW steps of a small encoder against PyTorch's: gradients and losses in double precision on the reference backend, losses in single
-// precision on the others.
+// 200 AdamW steps of a small encoder against PyTorch's: gradients and losses in double precision on the reference
+// backend, losses in single precision on the others.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -26,11 +26,15 @@ using autograd::Variable;
 class SmallTraining {
  public:
   SmallTraining(Context ctx, DType dtype, autograd::Checkpointing checkpointing = autograd::Checkpointing::none)
-      : ctx_(std::move(ctx)), file_(fixtures::own_golden("small_hlip_f64")), checkpointing_(checkpointing), model_(fixtures::golden_model(ctx_, dtype, file_)) {}
+      : ctx_(std::move(ctx)),
+        file_(fixtures::own_golden("small_hlip_f64")),
+        checkpointing_(checkpointing),
+        model_(fixtures::golden_model(ctx_, dtype, file_)) {}
 
   // Forward and backward of step t: the mean over studies of 1 − embedding · target.
   double loss_and_gradients(std::int64_t step) {
-    const Tensor volumes = file_.load("in.volume"), targets = file_.load("in.target");  // [4, B·N, 1, D, H, W], [4, B, width]
+    const Tensor volumes = file_.load("in.volume"),
+                 targets = file_.load("in.target");  // [4, B·N, 1, D, H, W], [4, B, width]
     const std::int64_t cycle = step % volumes.dim(0);
     models::StudyBatch batch;
     batch.scans = part(volumes, cycle, {4, 1, 4, 16, 16});
@@ -39,7 +43,8 @@ class SmallTraining {
     batch.scan_positions = {0, 1, 0, 1};
     Tape tape(ctx_, {.checkpointing = checkpointing_});
     const Variable embedding = tape.apply1(ops::L2Normalize{}, {model_->forward(tape, batch)});
-    const Variable similarity = tape.apply1(ops::Mul{}, {embedding, tape.constant(ops::cast(ctx_, part(targets, cycle, {2, 16}), embedding.dtype()))});
+    const Variable similarity = tape.apply1(
+        ops::Mul{}, {embedding, tape.constant(ops::cast(ctx_, part(targets, cycle, {2, 16}), embedding.dtype()))});
     const Variable sum = tape.apply1(ops::Reduce{.everything = true}, {similarity});
     tape.backward(tape.apply1(ops::Scale{-0.5}, {sum}));
     return 1 - ctx_.item(sum.value()) / 2;
@@ -77,10 +82,12 @@ TEST(SmallTraining, FirstGradientsInDoublePrecision) {
   EXPECT_NEAR(training.loss_and_gradients(0), fixtures::golden_loss(training.file()), 1e-12);
   double worst = 0;
   for (const auto& parameter : training.model().trainable_parameters()) {
-    const Tensor theirs = training.file().load("grad." + parameter->name()), ours = training.ctx().download(parameter->grad());
+    const Tensor theirs = training.file().load("grad." + parameter->name()),
+                 ours = training.ctx().download(parameter->grad());
     if (parameter->name().ends_with("qkv.bias")) {
       const std::int64_t width = ours.dim(0) / 3;  // the key's part is zero but for rounding
-      for (std::int64_t i = 0; i < ours.dim(0); ++i) EXPECT_NEAR(ours.data<double>()[i], theirs.data<double>()[i], i / width == 1 ? 1e-14 : 1e-10);
+      for (std::int64_t i = 0; i < ours.dim(0); ++i)
+        EXPECT_NEAR(ours.data<double>()[i], theirs.data<double>()[i], i / width == 1 ? 1e-14 : 1e-10);
       continue;
     }
     const double error = fixtures::relative_error(training.ctx(), ours, theirs);
@@ -116,7 +123,8 @@ TEST(SmallTraining, LossesInSinglePrecisionOnEveryOtherBackend) {
     if (backend.name.find(' ') != std::string::npos) continue;  // "cpu avx2" and the like
     SmallTraining again(backend.context(), DType::f32, autograd::Checkpointing::full);
     const auto replayed = again.train(20);
-    EXPECT_TRUE(std::equal(replayed.begin(), replayed.end(), losses.begin())) << "with every block run again in backward, on " << backend.name;
+    EXPECT_TRUE(std::equal(replayed.begin(), replayed.end(), losses.begin()))
+        << "with every block run again in backward, on " << backend.name;
   }
 }
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reverse-mode differentiation. A tape records ops as they run and walks them back once; each recorded step is freed as soon as its gradient rule
-// has run, and intermediate values are kept only where a rule reads them. One tape a forward pass; not thread-safe (one tape a rank).
+// Reverse-mode differentiation. A tape records ops as they run and walks them back once; each recorded step is freed as
+// soon as its gradient rule has run, and intermediate values are kept only where a rule reads them. One tape a forward
+// pass; not thread-safe (one tape a rank).
 //
 // Checkpointing trades memory for recomputation; the numbers are identical in every mode:
 //   none       everything that a gradient rule reads is kept
-//   selective  outputs of cheap, memory-bound ops (`kCheap`: layer norm, GELU, dropout, patch unfold) are computed again in backward
-//   full       regions given to `checkpoint` keep their inputs alone and run again in backward
+//   selective  outputs of cheap, memory-bound ops (`kCheap`: layer norm, GELU, dropout, patch unfold) are computed
+//   again in backward full       regions given to `checkpoint` keep their inputs alone and run again in backward
 #pragma once
 
 #include <functional>
@@ -35,7 +36,8 @@ class Tape {
  public:
   using Variables = std::vector<Variable>;
   using Span = std::span<const Variable>;
-  // Gradients of the outputs (undefined where none arrives) -> gradients of the inputs (undefined where none is wanted).
+  // Gradients of the outputs (undefined where none arrives) -> gradients of the inputs (undefined where none is
+  // wanted).
   using Rule = std::function<std::vector<Tensor>(Inputs grads)>;
   using Region = std::function<Variables(Tape&, Span inputs)>;
 
@@ -49,7 +51,8 @@ class Tape {
   bool training() const { return mode_.training; }
   std::size_t size() const;  // recorded steps
 
-  // Values enter: without gradient; with a gradient that can be asked for after backward; as a handle to a trainable tensor.
+  // Values enter: without gradient; with a gradient that can be asked for after backward; as a handle to a trainable
+  // tensor.
   Variable constant(Tensor value) const;
   Variable input(Tensor value);
   Variable leaf(const std::shared_ptr<Leaf>& leaf);
@@ -71,19 +74,21 @@ class Tape {
   Variables columns(const Variable& x, const std::vector<std::int64_t>& widths);  // blocks of the last axis
   Variable detach(const Variable& x) const { return constant(x.value()); }
 
-  // A function with its own rule (collectives). `always` runs the rule although no gradient arrives: what other ranks wait for must be issued.
+  // A function with its own rule (collectives). `always` runs the rule although no gradient arrives: what other ranks
+  // wait for must be issued.
   Variables custom(std::string_view name, Span inputs, std::vector<Tensor> outputs, Rule rule, bool always = false);
 
-  // Runs `region` as one step that keeps only its inputs, when the mode is full; plainly otherwise. The region must be a pure function of its
-  // inputs, leaves and the mode (it runs again in backward), and draws its random numbers by counter.
+  // Runs `region` as one step that keeps only its inputs, when the mode is full; plainly otherwise. The region must be
+  // a pure function of its inputs, leaves and the mode (it runs again in backward), and draws its random numbers by
+  // counter.
   Variables checkpoint(std::string_view name, Span inputs, const Region& region);
 
   // Calls back when backward passes this point (all that was recorded later is done).
   void mark(std::function<void()> passed);
 
-  // Walks back from the roots with the gradients given (an undefined one: ones). `model_order` lists trainable leaves whose gradient-ready
-  // callbacks fire, each once: in the reverse of this order on every rank, each after its last use; a leaf that was not used gets zeros.
-  // The tape is empty afterwards. Gradients of `input`s: grad_of.
+  // Walks back from the roots with the gradients given (an undefined one: ones). `model_order` lists trainable leaves
+  // whose gradient-ready callbacks fire, each once: in the reverse of this order on every rank, each after its last
+  // use; a leaf that was not used gets zeros. The tape is empty afterwards. Gradients of `input`s: grad_of.
   struct Root {
     Variable variable;
     Tensor gradient;
@@ -100,8 +105,10 @@ class Tape {
 
   Saved save(const Variable& variable) const;
   Variables wrap(std::vector<Tensor> outputs) const;
-  void record_op(std::string_view name, Span inputs, Variables& outputs, ops::Saved saved, std::uint32_t needs, GradientRule rule);
-  void make_recomputable(Span inputs, Variables& outputs, std::function<std::vector<Tensor>(Context&, Inputs)> run) const;
+  void record_op(std::string_view name, Span inputs, Variables& outputs, ops::Saved saved, std::uint32_t needs,
+                 GradientRule rule);
+  void make_recomputable(Span inputs, Variables& outputs,
+                         std::function<std::vector<Tensor>(Context&, Inputs)> run) const;
   void push(Node node);
   void note_leaf(const std::shared_ptr<Leaf>& leaf);
   void run_node(Node& node);
@@ -129,7 +136,8 @@ Tape::Variables Tape::apply(const Op& op, Span inputs) {
   const std::uint32_t needs = needs_of(inputs);
   if (mode_.record && needs != 0) {
     if constexpr (ops::Differentiable<Op>)
-      record_op(Op::kName, inputs, outputs, op.saves(needs), needs, [op](const ops::GradientArgs& args) { return op.gradient(args); });
+      record_op(Op::kName, inputs, outputs, op.saves(needs), needs,
+                [op](const ops::GradientArgs& args) { return op.gradient(args); });
     else
       no_rule(Op::kName);
   }

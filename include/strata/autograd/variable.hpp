@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The two things gradients flow to. A Leaf is a trainable tensor that outlives tapes; the tape saves it as a handle and resolves it again in
-// backward, so its storage may be released and gathered in between. A Variable is a value on a tape; copying it copies a handle.
+// The two things gradients flow to. A Leaf is a trainable tensor that outlives tapes; the tape saves it as a handle and
+// resolves it again in backward, so its storage may be released and gathered in between. A Variable is a value on a
+// tape; copying it copies a handle.
 #pragma once
 
 #include <functional>
@@ -34,8 +35,8 @@ class Leaf {
   bool trainable() const { return trainable_; }
   void set_trainable(bool trainable) { trainable_ = trainable; }
 
-  // The gradient summed so far, in `grad_type` (default: the accumulation type of the value); undefined before the first backward. A plan may
-  // put a view of its own buffer here: gradients are then added in place.
+  // The gradient summed so far, in `grad_type` (default: the accumulation type of the value); undefined before the
+  // first backward. A plan may put a view of its own buffer here: gradients are then added in place.
   const Tensor& grad() const { return grad_; }
   void set_grad(Tensor grad) { grad_ = std::move(grad); }
   DType grad_type() const { return grad_type_; }

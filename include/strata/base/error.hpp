@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One error type for the whole engine. An error names its subject in brackets, says what was wrong with the values, and, where it can, what to
-// try. Kinds map to the program's exit codes. Throwing is for the cold path: checks cost one predictable branch, messages are built only on failure.
+// One error type for the whole engine. An error names its subject in brackets, says what was wrong with the values,
+// and, where it can, what to try. Kinds map to the program's exit codes. Throwing is for the cold path: checks cost one
+// predictable branch, messages are built only on failure.
 #pragma once
 
 #include <source_location>
@@ -27,7 +28,8 @@ std::string_view name_of(ErrorKind kind);
 
 class Error : public std::runtime_error {
  public:
-  Error(ErrorKind kind, std::string_view subject, std::string_view message, std::string_view hint, std::source_location where);
+  Error(ErrorKind kind, std::string_view subject, std::string_view message, std::string_view hint,
+        std::source_location where);
 
   ErrorKind kind() const { return kind_; }
   int exit_code() const { return static_cast<int>(kind_); }
@@ -53,7 +55,8 @@ class Error : public std::runtime_error {
 // A broken promise inside Strata: prints the expression as message.
 [[noreturn]] void fail_assert(const char* expression, std::source_location where = std::source_location::current());
 
-// The rank shown in errors and log lines of the calling thread; -1 (the default) shows none. A label for people, never used for decisions.
+// The rank shown in errors and log lines of the calling thread; -1 (the default) shows none. A label for people, never
+// used for decisions.
 void set_thread_rank_label(int rank);
 int thread_rank_label();
 
@@ -80,17 +83,18 @@ std::string_view nearest_name(std::string_view name, const Range& candidates) {
 }  // namespace strata
 
 // Always on. `message` is evaluated only on failure, so it may format.
-#define STRATA_CHECK(condition, kind, subject, message, ...)                                   \
-  do {                                                                                         \
-    if (!(condition)) [[unlikely]]                                                             \
-      ::strata::fail(::strata::ErrorKind::kind, subject, message __VA_OPT__(, ) __VA_ARGS__);  \
+#define STRATA_CHECK(condition, kind, subject, message, ...)                                  \
+  do {                                                                                        \
+    if (!(condition)) [[unlikely]]                                                            \
+      ::strata::fail(::strata::ErrorKind::kind, subject, message __VA_OPT__(, ) __VA_ARGS__); \
   } while (false)
 
 // For promises between Strata's own parts: on in debug and sanitizer builds, compiled out otherwise.
 #ifdef STRATA_DEBUG_CHECKS
-#define STRATA_DCHECK(condition)                                    \
-  do {                                                              \
-    if (!(condition)) [[unlikely]] ::strata::fail_assert(#condition); \
+#define STRATA_DCHECK(condition)         \
+  do {                                   \
+    if (!(condition)) [[unlikely]]       \
+      ::strata::fail_assert(#condition); \
   } while (false)
 #else
 #define STRATA_DCHECK(condition) \

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// bfloat16 as a storage type: the upper half of an IEEE binary32, rounded to nearest even. Arithmetic is done in float; convert at the edges.
+// bfloat16 as a storage type: the upper half of an IEEE binary32, rounded to nearest even. Arithmetic is done in float;
+// convert at the edges.
 #pragma once
 
 #include <bit>
@@ -24,7 +25,8 @@ struct BFloat16 {
  private:
   static std::uint16_t round(float value) {
     const auto u = std::bit_cast<std::uint32_t>(value);
-    if ((u & 0x7fffffffu) > 0x7f800000u) return static_cast<std::uint16_t>((u >> 16) | 0x40u);  // a NaN stays one, quiet
+    if ((u & 0x7fffffffu) > 0x7f800000u)
+      return static_cast<std::uint16_t>((u >> 16) | 0x40u);  // a NaN stays one, quiet
     return static_cast<std::uint16_t>((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
   }
 };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Human-readable log lines on standard error: "[level] [subject] text", with the rank where there is one. Not for metrics (those are JSON
-// Lines written by the engine) and not for errors (throw those). Thread-safe; a line below the threshold costs one atomic load.
+// Human-readable log lines on standard error: "[level] [subject] text", with the rank where there is one. Not for
+// metrics (those are JSON Lines written by the engine) and not for errors (throw those). Thread-safe; a line below the
+// threshold costs one atomic load.
 #pragma once
 
 #include <string_view>

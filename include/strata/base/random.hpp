@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011). A number is a pure
-// function of (seed, purpose, sample ordinal, layer, part, element), so it does not depend on the number of ranks or threads, on the order of
-// evaluation, or on what was drawn before. Header-only and free of dependencies, so kernels of every backend can share it.
+// Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
+// A number is a pure function of (seed, purpose, sample ordinal, layer, part, element), so it does not depend on the
+// number of ranks or threads, on the order of evaluation, or on what was drawn before. Header-only and free of
+// dependencies, so kernels of every backend can share it.
 #pragma once
 
 #include <array>
@@ -10,7 +11,8 @@
 
 namespace strata {
 
-// What a number is for: two purposes never share a stream. Values are part of the numeric contract (a resumed run must draw the same): append only.
+// What a number is for: two purposes never share a stream. Values are part of the numeric contract (a resumed run must
+// draw the same): append only.
 enum class RandomPurpose : std::uint32_t {
   initialisation = 1,
   scan_positions = 2,  // which rows of the sequential table a study's scans take
@@ -37,8 +39,8 @@ struct RandomKey {
   }
 };
 
-// Where in a stream. `ordinal` = epoch · n + index of the sample; `layer` < 4096; `part` (scan or slice within the sample) < 2^20;
-// `block` counts groups of four numbers.
+// Where in a stream. `ordinal` = epoch · n + index of the sample; `layer` < 4096; `part` (scan or slice within the
+// sample) < 2^20; `block` counts groups of four numbers.
 struct RandomCounter {
   std::uint64_t ordinal = 0;
   std::uint32_t layer = 0;
@@ -46,7 +48,8 @@ struct RandomCounter {
   std::uint32_t block = 0;
 
   std::array<std::uint32_t, 4> words() const {
-    return {block, (layer << 20) | (part & 0xfffffu), static_cast<std::uint32_t>(ordinal), static_cast<std::uint32_t>(ordinal >> 32)};
+    return {block, (layer << 20) | (part & 0xfffffu), static_cast<std::uint32_t>(ordinal),
+            static_cast<std::uint32_t>(ordinal >> 32)};
   }
 };
 
@@ -54,8 +57,8 @@ inline std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> c, s
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t p0 = std::uint64_t{0xD2511F53u} * c[0];
     const std::uint64_t p1 = std::uint64_t{0xCD9E8D57u} * c[2];
-    c = {static_cast<std::uint32_t>(p1 >> 32) ^ c[1] ^ k[0], static_cast<std::uint32_t>(p1), static_cast<std::uint32_t>(p0 >> 32) ^ c[3] ^ k[1],
-         static_cast<std::uint32_t>(p0)};
+    c = {static_cast<std::uint32_t>(p1 >> 32) ^ c[1] ^ k[0], static_cast<std::uint32_t>(p1),
+         static_cast<std::uint32_t>(p0 >> 32) ^ c[3] ^ k[1], static_cast<std::uint32_t>(p0)};
     k = {k[0] + 0x9E3779B9u, k[1] + 0xBB67AE85u};
   }
   return c;
@@ -81,6 +84,8 @@ inline std::uint32_t random_word(const RandomKey& key, RandomCounter counter, st
 }
 
 // Unbiased enough integer in [0, n), n < 2^32, from one word (multiply-shift).
-inline std::uint32_t random_below(std::uint32_t word, std::uint32_t n) { return static_cast<std::uint32_t>((std::uint64_t{word} * n) >> 32); }
+inline std::uint32_t random_below(std::uint32_t word, std::uint32_t n) {
+  return static_cast<std::uint32_t>((std::uint64_t{word} * n) >> 32);
+}
 
 }  // namespace strata

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The HLIP visual encoder (arXiv 2505.21862): a ViT over whole studies whose blocks attend within a slice, a scan or a study. Forward mathematics and
-// parameter names equal the published ones (visual.trunk.…, visual.head.proj.weight).
+// The HLIP visual encoder (arXiv 2505.21862): a ViT over whole studies whose blocks attend within a slice, a scan or a
+// study. Forward mathematics and parameter names equal the published ones (visual.trunk.…, visual.head.proj.weight).
 #pragma once
 
 #include <map>
@@ -11,8 +11,9 @@
 namespace strata::models {
 
 enum class Head : std::uint8_t {
-  cls,            // class token -> linear
-  dinotxt,        // each prefix token ‖ mean of all patch tokens -> linear 2C -> width: as many embeddings a study as prefix tokens
+  cls,      // class token -> linear
+  dinotxt,  // each prefix token ‖ mean of all patch tokens -> linear 2C -> width: as many embeddings a study as prefix
+            // tokens
 };
 
 struct HierarchicalVit3dConfig {
@@ -20,7 +21,7 @@ struct HierarchicalVit3dConfig {
   std::array<std::int64_t, 3> image{48, 224, 224};  // D, H, W that the position table is made for
   std::array<std::int64_t, 3> patch{8, 16, 16};
   std::int64_t channels = 1, width = 768, depth = 12, heads = 12, mlp_ratio = 4;
-  std::int64_t max_scans = 40;        // rows of the sequential table; 1: one scan a study; 0: any number, no table
+  std::int64_t max_scans = 40;  // rows of the sequential table; 1: one scan a study; 0: any number, no table
   std::int64_t register_tokens = 0;
   std::int64_t joint_width = 512;
   Head head = Head::cls;
@@ -45,7 +46,8 @@ class HierarchicalVit3d final : public nn::Module {
   nn::Tokens embed(Tape& tape, const Variable& scans, const StudyBatch& batch, nn::StudyLayoutPtr layout);
   nn::Tokens block(Tape& tape, const nn::Tokens& tokens, std::size_t index);
   nn::Tokens to_study(Tape& tape, const nn::Tokens& tokens);
-  nn::Tokens features(Tape& tape, const StudyBatch& batch, nn::StudyLayoutPtr layout);  // all tokens at study level after the last norm
+  nn::Tokens features(Tape& tape, const StudyBatch& batch,
+                      nn::StudyLayoutPtr layout);  // all tokens at study level after the last norm
 
   const HierarchicalVit3dConfig& config() const { return config_; }
   std::int64_t prefix() const { return 1 + config_.register_tokens; }
@@ -54,7 +56,8 @@ class HierarchicalVit3d final : public nn::Module {
   nn::Position3d position;
   nn::PatchEmbed3d patch_embed;
   std::vector<std::unique_ptr<nn::Block>> blocks;
-  std::vector<std::unique_ptr<nn::Regroup>> regroups;  // regroups[i] stands before block i, the last one behind them all
+  std::vector<std::unique_ptr<nn::Regroup>>
+      regroups;  // regroups[i] stands before block i, the last one behind them all
   nn::LayerNorm norm;
 
  private:
@@ -79,10 +82,11 @@ class HlipVisualEncoder final : public VisualEncoder {
   double block_flops(const nn::StudyLayout& layout, nn::Level level) const;
 };
 
-// Starts a trunk from a 2-D MAE ViT (timm names: cls_token, pos_embed, patch_embed.proj.*, blocks.*, norm.*; host tensors): patch kernel resized
-// bicubically to (ph, pw), summed over its channels, repeated pd times and divided by pd; the position table's first row is added to the class
-// token, the rest resized bicubically (antialiased), plus 1-D sin-cos over d. Returns the names it did not use (decoder, classifier). A missing or
-// misshapen tensor: data error.
-std::vector<std::string> initialise_from_mae2d(Context& ctx, HierarchicalVit3d& trunk, const std::map<std::string, Tensor>& weights);
+// Starts a trunk from a 2-D MAE ViT (timm names: cls_token, pos_embed, patch_embed.proj.*, blocks.*, norm.*; host
+// tensors): patch kernel resized bicubically to (ph, pw), summed over its channels, repeated pd times and divided by
+// pd; the position table's first row is added to the class token, the rest resized bicubically (antialiased), plus 1-D
+// sin-cos over d. Returns the names it did not use (decoder, classifier). A missing or misshapen tensor: data error.
+std::vector<std::string> initialise_from_mae2d(Context& ctx, HierarchicalVit3d& trunk,
+                                               const std::map<std::string, Tensor>& weights);
 
 }  // namespace strata::models

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How parameters start. A value depends on (seed, path of the parameter, element) alone, so it is the same whatever the order of construction, the
-// number of ranks or how the tensor is cut.
+// How parameters start. A value depends on (seed, path of the parameter, element) alone, so it is the same whatever the
+// order of construction, the number of ranks or how the tensor is cut.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@ namespace strata::nn {
 
 class Module;
 
-// truncated_normal: as timm and torch.nn.init.trunc_normal_, mean 0, standard deviation `value`, cut at ±2 (absolute), by the inverse distribution
-// function. normal: not cut. uniform: in ±value. constant: `value`.
+// truncated_normal: as timm and torch.nn.init.trunc_normal_, mean 0, standard deviation `value`, cut at ±2 (absolute),
+// by the inverse distribution function. normal: not cut. uniform: in ±value. constant: `value`.
 struct Init {
   enum class Kind : std::uint8_t { constant, normal, truncated_normal, uniform };
   Kind kind = Kind::constant;

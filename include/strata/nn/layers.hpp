@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The transformer's layers over packed tokens (rows [T, C] of sequences packed one behind the other): pre-norm block as in ViT (Dosovitskiy et al.
-// 2021; timm names). Sizes are read from the weights, so a layer whose weights were cut along heads or the hidden width just works.
+// The transformer's layers over packed tokens (rows [T, C] of sequences packed one behind the other): pre-norm block as
+// in ViT (Dosovitskiy et al. 2021; timm names). Sizes are read from the weights, so a layer whose weights were cut
+// along heads or the hidden width just works.
 #pragma once
 
 #include <memory>
@@ -13,13 +14,15 @@ namespace strata::nn {
 
 using ops::Segments;
 
-// Sequences packed in a batch, and what random numbers are keyed by: random_keys i64 [n, 2] on the device, (sample ordinal, part) of each.
+// Sequences packed in a batch, and what random numbers are keyed by: random_keys i64 [n, 2] on the device, (sample
+// ordinal, part) of each.
 struct Sequences {
   Segments segments;
   Tensor random_keys;
 };
 
-// y = x·Wᵀ + b. With `partial_sum` set (a row-split weight: the products of all ranks must be summed) the bias is added after it.
+// y = x·Wᵀ + b. With `partial_sum` set (a row-split weight: the products of all ranks must be summed) the bias is added
+// after it.
 class Linear final : public Module {
  public:
   struct Options {
@@ -56,11 +59,12 @@ class AttentionCore : public Module {
     Variable lse;  // [A, Tq]
   };
   // q [Tq, A·width], k and v [Tk, A·width]; sequence i of the queries sees sequence i of the keys.
-  virtual Output forward(Tape& tape, const Variable& q, const Variable& k, const Variable& v, const Segments& queries, const Segments& keys,
-                         std::int64_t head_width);
+  virtual Output forward(Tape& tape, const Variable& q, const Variable& k, const Variable& v, const Segments& queries,
+                         const Segments& keys, std::int64_t head_width);
 };
 
-// Multi-head self-attention with a fused qkv projection: rows of its weight are q, k, v, each head-major; scale 1/sqrt(head width).
+// Multi-head self-attention with a fused qkv projection: rows of its weight are q, k, v, each head-major; scale
+// 1/sqrt(head width).
 class Attention final : public Module {
  public:
   // Heads that do not divide the width, or a head width that is not a multiple of 8 up to 128: usage error.

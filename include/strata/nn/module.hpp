@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The tree of modules: who owns which parameters under which name, and the seams where parallelism attaches without the model knowing:
+// The tree of modules: who owns which parameters under which name, and the seams where parallelism attaches without the
+// model knowing:
 //   seam 1, storage         Parameter::place: keep a part of a tensor
 //   seam 2, module border   Hooks: differentiable functions around forward, callbacks around backward
 //   seam 3, gradient ready  Leaf::on_gradient_ready, fired by Tape::backward
-// A module is written for one device: it reads sizes from its weights, knows no rank, and draws random numbers by counter.
+// A module is written for one device: it reads sizes from its weights, knows no rank, and draws random numbers by
+// counter.
 #pragma once
 
 #include <functional>
@@ -20,8 +22,9 @@ namespace strata::nn {
 using autograd::Tape;
 using autograd::Variable;
 
-// All optional. `before` sees the module's input, `after` its output; `before_backward` is called when backward enters the module (from its
-// output), `after_backward` when it has left it. Gathering parameters (ZeRO 3) uses `before_forward`, `after_forward` and the backward pair.
+// All optional. `before` sees the module's input, `after` its output; `before_backward` is called when backward enters
+// the module (from its output), `after_backward` when it has left it. Gathering parameters (ZeRO 3) uses
+// `before_forward`, `after_forward` and the backward pair.
 struct Hooks {
   std::function<void()> before_forward, after_forward;
   std::function<Variable(Tape&, const Variable&)> before, after;
@@ -36,7 +39,8 @@ class Module {
 
   Hooks& hooks() { return hooks_; }
 
-  // All parameters and buffers below, depth first in the order of definition, each once, with their paths from here ("blocks.0.attn.qkv.weight").
+  // All parameters and buffers below, depth first in the order of definition, each once, with their paths from here
+  // ("blocks.0.attn.qkv.weight").
   struct Named {
     std::string path;
     ParameterPtr parameter;
@@ -44,7 +48,8 @@ class Module {
   std::vector<Named> named_parameters(const std::string& prefix = {}) const;
   std::vector<ParameterPtr> parameters() const;
   std::vector<ParameterPtr> trainable_parameters() const;  // only those that are trained now
-  // Gives every parameter below its full name (what errors, optimizers and files call it). The outermost module's constructor does this last.
+  // Gives every parameter below its full name (what errors, optimizers and files call it). The outermost module's
+  // constructor does this last.
   void name_parameters(const std::string& prefix = {});
   // Calls `visit(path, module)` for this module (path "") and all below.
   void walk(const std::function<void(const std::string& path, Module& module)>& visit, const std::string& prefix = {});

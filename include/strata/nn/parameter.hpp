@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A model's tensor with what parallelism, optimizers and checkpoints need to know of it: its name in the module tree, the logical axes it is made
-// of, which part of it is here (Placement), and its two storages: `value` (what the forward pass reads, maybe bf16) and `master` (what the
-// optimizer writes, f32 or f64; the same tensor while both types agree).
+// A model's tensor with what parallelism, optimizers and checkpoints need to know of it: its name in the module tree,
+// the logical axes it is made of, which part of it is here (Placement), and its two storages: `value` (what the forward
+// pass reads, maybe bf16) and `master` (what the optimizer writes, f32 or f64; the same tensor while both types agree).
 #pragma once
 
 #include <memory>
@@ -15,12 +15,14 @@
 
 namespace strata::nn {
 
-// Buffers belong to the model and its checkpoint but get no gradient and no optimizer state (fixed position tables, running statistics).
+// Buffers belong to the model and its checkpoint but get no gradient and no optimizer state (fixed position tables,
+// running statistics).
 enum class Role : std::uint8_t { parameter, buffer };
 
 class Parameter final : public autograd::Leaf {
  public:
-  // `axes` multiply up to the value's extents in order. `name` is the module's own name for it ("weight"); walking the tree makes it full.
+  // `axes` multiply up to the value's extents in order. `name` is the module's own name for it ("weight"); walking the
+  // tree makes it full.
   Parameter(std::string name, Tensor value, std::vector<LogicalAxis> axes, Init init, Role role = Role::parameter);
 
   const std::string& local_name() const { return local_name_; }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How a batch's tokens are grouped at each attention level of HLIP (arXiv 2505.21862, section 3): a slice, a scan, a study. A StudyLayout is made
-// once a micro-batch on the host, from the grid, the studies' scans and the patches that dropout kept; modules only look at it. Studies are ragged:
-// each keeps its own number of scans, nothing is padded. Sequences are P prefix tokens followed by their patch tokens, in scan, d, h, w order at
-// every level, so patch tokens never change their order, only the prefixes between them.
+// How a batch's tokens are grouped at each attention level of HLIP (arXiv 2505.21862, section 3): a slice, a scan, a
+// study. A StudyLayout is made once a micro-batch on the host, from the grid, the studies' scans and the patches that
+// dropout kept; modules only look at it. Studies are ragged: each keeps its own number of scans, nothing is padded.
+// Sequences are P prefix tokens followed by their patch tokens, in scan, d, h, w order at every level, so patch tokens
+// never change their order, only the prefixes between them.
 #pragma once
 
 #include <array>
@@ -21,9 +22,9 @@ std::string_view name_of(Level level);
 
 // A micro-batch as the host describes it.
 struct StudyShape {
-  std::array<std::int64_t, 3> grid{};        // d, h, w patches a scan
+  std::array<std::int64_t, 3> grid{};          // d, h, w patches a scan
   std::vector<std::int64_t> study_offsets{0};  // [B+1] in scans
-  std::vector<std::int64_t> ordinals;        // [B] epoch · n + index of each study: what random numbers are keyed by
+  std::vector<std::int64_t> ordinals;          // [B] epoch · n + index of each study: what random numbers are keyed by
   std::int64_t prefix = 1;
 
   std::int64_t studies() const { return static_cast<std::int64_t>(study_offsets.size()) - 1; }
@@ -31,8 +32,9 @@ struct StudyShape {
   std::int64_t tokens_a_scan() const { return grid[0] * grid[1] * grid[2]; }
 };
 
-// Patch dropout: which of a scan's tokens stay. Every sequence of `level` keeps max(1, floor(n·(1 − rate))) of its n patch tokens, chosen by counter
-// (seed, study ordinal, sequence within the study). Returns ascending token indexes into S·L.
+// Patch dropout: which of a scan's tokens stay. Every sequence of `level` keeps max(1, floor(n·(1 − rate))) of its n
+// patch tokens, chosen by counter (seed, study ordinal, sequence within the study). Returns ascending token indexes
+// into S·L.
 std::vector<std::int32_t> keep_patches(const StudyShape& shape, Level level, double rate, std::uint64_t seed);
 
 class StudyLayout {
@@ -47,8 +49,10 @@ class StudyLayout {
   // i32 [coarse + 1]: which fine sequences each coarse one is made of.
   const Tensor& parts(Level fine, Level coarse) const;
 
-  const Tensor& kept() const { return kept_; }                    // i32 [patch_tokens], undefined when all are kept
-  const Tensor& spatial_index() const { return spatial_index_; }  // i32 [patch_tokens]: position of each token in the grid, 0 … L−1
+  const Tensor& kept() const { return kept_; }  // i32 [patch_tokens], undefined when all are kept
+  const Tensor& spatial_index() const {
+    return spatial_index_;
+  }  // i32 [patch_tokens]: position of each token in the grid, 0 … L−1
   const std::vector<std::int32_t>& scan_of_token() const { return scan_of_token_; }  // host: scan of each patch token
 
  private:
@@ -75,8 +79,8 @@ struct Tokens {
   const Sequences& sequences() const { return layout->at(level); }
 };
 
-// Changes the level: up averages the prefixes of merged sequences, down copies them. A module of its own, so that a plan can put collectives at its
-// border (study parallelism) or replace it.
+// Changes the level: up averages the prefixes of merged sequences, down copies them. A module of its own, so that a
+// plan can put collectives at its border (study parallelism) or replace it.
 class Regroup : public Module {
  public:
   virtual Tokens forward(Tape& tape, const Tokens& tokens, Level to);
@@ -86,7 +90,8 @@ class Regroup : public Module {
 class PatchEmbed3d final : public Module {
  public:
   PatchEmbed3d(const Context& ctx, DType dtype, std::int64_t channels, ops::PatchGeometry geometry, std::int64_t width);
-  // scans [S, channels, D, H, W] of any type, each value v read as v·scale + shift; kept i32 or undefined -> [tokens, C]
+  // scans [S, channels, D, H, W] of any type, each value v read as v·scale + shift; kept i32 or undefined -> [tokens,
+  // C]
   Variable forward(Tape& tape, const Variable& scans, double scale, double shift, const Tensor& kept);
 
   const ops::PatchGeometry& geometry() const { return geometry_; }
@@ -96,30 +101,41 @@ class PatchEmbed3d final : public Module {
   ops::PatchGeometry geometry_;
 };
 
-// Position tables: a spatial one [1, d, h, w, C] and, when max_scans > 1, a sequential one [1, max_scans, C], both added to the patch tokens. Another
-// grid than the table's: resampled trilinearly. Parameters carry the parent's path (register this module under an empty name).
+// Position tables: a spatial one [1, d, h, w, C] and, when max_scans > 1, a sequential one [1, max_scans, C], both
+// added to the patch tokens. Another grid than the table's: resampled trilinearly. Parameters carry the parent's path
+// (register this module under an empty name).
 class Position3d final : public Module {
  public:
-  Position3d(const Context& ctx, DType dtype, std::int64_t width, const std::array<std::int64_t, 3>& grid, std::int64_t max_scans);
-  // `scan_positions` [S] overrides which rows of the sequential table the scans take. Without it: in training each study draws distinct rows by its
-  // ordinal; otherwise rows 0 … N−1, from a table resampled linearly to N rows when a study has more scans than the table rows.
-  Variable forward(Tape& tape, const Variable& rows, const StudyLayout& layout, const std::vector<std::int64_t>& scan_positions);
+  Position3d(const Context& ctx, DType dtype, std::int64_t width, const std::array<std::int64_t, 3>& grid,
+             std::int64_t max_scans);
+  // `scan_positions` [S] overrides which rows of the sequential table the scans take. Without it: in training each
+  // study draws distinct rows by its ordinal; otherwise rows 0 … N−1, from a table resampled linearly to N rows when a
+  // study has more scans than the table rows.
+  Variable forward(Tape& tape, const Variable& rows, const StudyLayout& layout,
+                   const std::vector<std::int64_t>& scan_positions);
 
   ParameterPtr spatial, sequential;  // the second is null without a sequential table
 
  private:
   struct SequentialRows;
   Variable spatial_table(Tape& tape, const std::array<std::int64_t, 3>& grid) const;
-  SequentialRows sequential_rows(Tape& tape, const StudyLayout& layout, const std::vector<std::int64_t>& scan_positions) const;
+  SequentialRows sequential_rows(Tape& tape, const StudyLayout& layout,
+                                 const std::vector<std::int64_t>& scan_positions) const;
 };
 
-// Which `count` of `rows` table rows a study's scans take in training, in scan order: distinct, drawn by (seed, ordinal).
-std::vector<std::int64_t> draw_scan_positions(std::int64_t rows, std::int64_t count, std::uint64_t seed, std::int64_t ordinal);
+// Which `count` of `rows` table rows a study's scans take in training, in scan order: distinct, drawn by (seed,
+// ordinal).
+std::vector<std::int64_t> draw_scan_positions(std::int64_t rows, std::int64_t count, std::uint64_t seed,
+                                              std::int64_t ordinal);
 
-// Fixed sin-cos tables, in double on the host, row-major. Frequencies 1/10000^(k / (C/2)) in single precision, as published code forms them.
-std::vector<double> sincos_1d(std::int64_t width, std::int64_t count);                      // [count, C]: sin | cos
-std::vector<double> sincos_3d(std::int64_t width, const std::array<std::int64_t, 3>& grid);  // [d, h, w, C]: w-part | h-part | d-part; C divisible by 6
-// For widths that do not divide by 6 (1024): 2-D sin-cos over h, w as a MAE ViT has it ([w-part | h-part]) plus 1-D sin-cos over d.
+// Fixed sin-cos tables, in double on the host, row-major. Frequencies 1/10000^(k / (C/2)) in single precision, as
+// published code forms them.
+std::vector<double> sincos_1d(std::int64_t width, std::int64_t count);  // [count, C]: sin | cos
+std::vector<double> sincos_3d(
+    std::int64_t width,
+    const std::array<std::int64_t, 3>& grid);  // [d, h, w, C]: w-part | h-part | d-part; C divisible by 6
+// For widths that do not divide by 6 (1024): 2-D sin-cos over h, w as a MAE ViT has it ([w-part | h-part]) plus 1-D
+// sin-cos over d.
 std::vector<double> sincos_2d_plus_1d(std::int64_t width, const std::array<std::int64_t, 3>& grid);
 
 }  // namespace strata::nn

@@ -16,9 +16,11 @@ struct Concat {  // n tensors, equal but for `axis` -> one
   std::vector<Tensor> gradient(const GradientArgs& args) const;
 };
 
-// Column blocks [begin, end) of the last axis as views of x, without a copy; used through Tape::columns, whose gradient returns the buffer that
-// holds the blocks' gradients side by side when they lie so already (see join_columns), and copies otherwise.
+// Column blocks [begin, end) of the last axis as views of x, without a copy; used through Tape::columns, whose gradient
+// returns the buffer that holds the blocks' gradients side by side when they lie so already (see join_columns), and
+// copies otherwise.
 std::vector<Tensor> split_columns(const Tensor& x, const std::vector<std::int64_t>& widths);
-Tensor join_columns(Context& ctx, Inputs blocks, const std::vector<std::int64_t>& widths, const TensorSpec& whole);  // undefined blocks count as 0
+Tensor join_columns(Context& ctx, Inputs blocks, const std::vector<std::int64_t>& widths,
+                    const TensorSpec& whole);  // undefined blocks count as 0
 
 }  // namespace strata::ops

@@ -16,8 +16,8 @@ struct Copy {
   std::vector<Tensor> gradient(const GradientArgs& args) const;
 };
 
-// Element type `to`; float -> integer rounds to nearest even and saturates; float -> bf16 rounds to nearest even. Differentiable between
-// floating types.
+// Element type `to`; float -> integer rounds to nearest even and saturates; float -> bf16 rounds to nearest even.
+// Differentiable between floating types.
 struct Cast {
   static constexpr std::string_view kName = "cast";
   DType to = DType::f32;

@@ -7,8 +7,8 @@
 
 namespace strata::ops {
 
-// (logits [B, K], target i64 [B]) -> (loss [B], lse [B]), both in the accumulation type; lse has no gradient. A target of `ignore` gives loss 0
-// and no gradient; a target outside [0, K) otherwise: data error with the row.
+// (logits [B, K], target i64 [B]) -> (loss [B], lse [B]), both in the accumulation type; lse has no gradient. A target
+// of `ignore` gives loss 0 and no gradient; a target outside [0, K) otherwise: data error with the row.
 struct CrossEntropy {
   static constexpr std::string_view kName = "cross_entropy";
   std::int64_t ignore = -1;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Dropout and drop path with counter-based random numbers (strata/base/random.hpp): a draw depends on (seed, purpose, sample ordinal, layer, part,
-// element) alone. `keys` i64 [n, 2] holds each segment's (sample ordinal, part) on the device, `offsets` i32 [n+1] its rows.
+// Dropout and drop path with counter-based random numbers (strata/base/random.hpp): a draw depends on (seed, purpose,
+// sample ordinal, layer, part, element) alone. `keys` i64 [n, 2] holds each segment's (sample ordinal, part) on the
+// device, `offsets` i32 [n+1] its rows.
 #pragma once
 
 #include "strata/base/random.hpp"
@@ -9,8 +10,9 @@
 
 namespace strata::ops {
 
-// (x [T, C], keys, offsets) -> y: an element is 0 with probability `rate`, else scaled by 1 / (1 − rate). Element number: (row − offset)·C + column.
-// An element stays when its uniform number in [0, 1) is ≥ rate. The gradient is the same op.
+// (x [T, C], keys, offsets) -> y: an element is 0 with probability `rate`, else scaled by 1 / (1 − rate). Element
+// number: (row − offset)·C + column. An element stays when its uniform number in [0, 1) is ≥ rate. The gradient is the
+// same op.
 struct Dropout {
   static constexpr std::string_view kName = "dropout";
   static constexpr bool kCheap = true;
@@ -22,7 +24,8 @@ struct Dropout {
   std::vector<Tensor> gradient(const GradientArgs& args) const;
 };
 
-// keys -> factor [n] in `to`: 0 with probability `rate`, else 1 / (1 − rate): stochastic depth (Huang et al. 2016) for whole sequences.
+// keys -> factor [n] in `to`: 0 with probability `rate`, else 1 / (1 − rate): stochastic depth (Huang et al. 2016) for
+// whole sequences.
 struct DropPathFactors {
   static constexpr std::string_view kName = "drop_path_factors";
   double rate = 0.1;

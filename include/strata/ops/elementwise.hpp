@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Elementwise arithmetic. The second operand may be as large as the first or a suffix of its shape ([C] onto [T, C]), which is then repeated.
-// Cost: one pass over the memory. run_into: the output may alias the first input (and the second, when shapes are equal).
+// Elementwise arithmetic. The second operand may be as large as the first or a suffix of its shape ([C] onto [T, C]),
+// which is then repeated. Cost: one pass over the memory. run_into: the output may alias the first input (and the
+// second, when shapes are equal).
 #pragma once
 
 #include "strata/ops/op.hpp"

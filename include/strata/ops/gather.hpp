@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Rows by index: embedding lookup, picking tokens, adding table rows. Indexes are i32 or i64; one outside the table: data error with its place.
-// Gradients into a table sum repeated rows in the order of the index, whatever the number of threads.
+// Rows by index: embedding lookup, picking tokens, adding table rows. Indexes are i32 or i64; one outside the table:
+// data error with its place. Gradients into a table sum repeated rows in the order of the index, whatever the number of
+// threads.
 #pragma once
 
 #include "strata/ops/op.hpp"

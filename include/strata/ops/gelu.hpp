@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// GELU in its exact form, x · Φ(x) with Φ the normal distribution function through erf (Hendrycks & Gimpel 2016); not the tanh approximation.
+// GELU in its exact form, x · Φ(x) with Φ the normal distribution function through erf (Hendrycks & Gimpel 2016); not
+// the tanh approximation.
 #pragma once
 
 #include "strata/ops/op.hpp"

@@ -7,9 +7,10 @@
 
 namespace strata::ops {
 
-// a [M, K] · b [K, N] -> [M, N], or batched [G, M, K] · [G, K, N] -> [G, M, N]. transpose_a: a is stored [.., K, M]; transpose_b: b is stored
-// [.., N, K]. Inputs may be row-dense views (a leading dimension). Output type: the inputs' type, or with `wide` the accumulation type (weight
-// gradients of bf16 models).
+// a [M, K] · b [K, N] -> [M, N], or batched [G, M, K] · [G, K, N] -> [G, M, N]. transpose_a: a is stored [.., K, M];
+// transpose_b: b is stored
+// [.., N, K]. Inputs may be row-dense views (a leading dimension). Output type: the inputs' type, or with `wide` the
+// accumulation type (weight gradients of bf16 models).
 struct Matmul {
   static constexpr std::string_view kName = "matmul";
   static constexpr bool kStridedInputs = true;
@@ -21,8 +22,8 @@ struct Matmul {
   std::vector<Tensor> gradient(const GradientArgs& args) const;
 };
 
-// (x [.., in], weight [out, in], bias [out] or none) -> y [.., out] = x · weightᵀ + bias. x may be a row-dense view. A weight of more dimensions
-// (a convolution's [out, channels, pd, ph, pw]) is read as [out, the product of the others].
+// (x [.., in], weight [out, in], bias [out] or none) -> y [.., out] = x · weightᵀ + bias. x may be a row-dense view. A
+// weight of more dimensions (a convolution's [out, channels, pd, ph, pw]) is read as [out, the product of the others].
 struct Linear {
   static constexpr std::string_view kName = "linear";
   static constexpr bool kStridedInputs = true;

@@ -6,10 +6,11 @@
 // and, when it can be differentiated,
 //   ops::Saved saves(std::uint32_t needs) const;                   which inputs and outputs the gradient rule reads
 //   std::vector<Tensor> gradient(const ops::GradientArgs&) const;  one tensor an input, undefined where none is wanted
-// Kernels live in backends; `run` checks, allocates, looks the kernel up and calls it. Gradient rules are written with other ops on plain
-// tensors; the tape (strata/autograd) only keeps and walks them. Kernels get dense tensors, unless the op says `static constexpr bool
-// kStridedInputs = true` (its documentation then says which views it takes). `static constexpr bool kCheap = true` marks memory-bound
-// ops that selective checkpointing runs again instead of keeping their output.
+// Kernels live in backends; `run` checks, allocates, looks the kernel up and calls it. Gradient rules are written with
+// other ops on plain tensors; the tape (strata/autograd) only keeps and walks them. Kernels get dense tensors, unless
+// the op says `static constexpr bool kStridedInputs = true` (its documentation then says which views it takes). `static
+// constexpr bool kCheap = true` marks memory-bound ops that selective checkpointing runs again instead of keeping their
+// output.
 #pragma once
 
 #include <concepts>
@@ -37,10 +38,10 @@ struct Saved {
 
 struct GradientArgs {
   Context& ctx;
-  Specs specs;      // of all inputs
-  Inputs inputs;    // undefined unless saved
-  Inputs outputs;   // undefined unless saved
-  Inputs grads;     // of the outputs, dense; undefined where no gradient arrives
+  Specs specs;          // of all inputs
+  Inputs inputs;        // undefined unless saved
+  Inputs outputs;       // undefined unless saved
+  Inputs grads;         // of the outputs, dense; undefined where no gradient arrives
   std::uint32_t needs;  // bit i: input i wants a gradient
 
   bool wants(int input) const { return (needs >> input & 1u) != 0; }
@@ -93,14 +94,16 @@ Tensor run1(Context& ctx, const Op& op, std::initializer_list<Tensor> inputs) {
   return run(ctx, op, inputs).front();
 }
 
-// Runs an op into outputs that exist (an optimizer's state, a slice of a buffer). Outputs may be strided views only where the op says so, may
-// alias inputs only where the op says so. Shapes are checked by the op's shape rule. Bumps the outputs' storage version.
+// Runs an op into outputs that exist (an optimizer's state, a slice of a buffer). Outputs may be strided views only
+// where the op says so, may alias inputs only where the op says so. Shapes are checked by the op's shape rule. Bumps
+// the outputs' storage version.
 template <Operation Op>
 void run_into(Context& ctx, const Op& op, Inputs inputs, Outputs outputs) {
   const auto in = detail::specs_of(inputs);
   const auto inferred = op.infer(in);
   const auto given = detail::specs_of(outputs);
-  if (inferred != given) fail(ErrorKind::internal, Op::kName, "outputs given to run_into do not have the inferred types and shapes");
+  if (inferred != given)
+    fail(ErrorKind::internal, Op::kName, "outputs given to run_into do not have the inferred types and shapes");
   detail::run_into(ctx, detail::ref(op), inputs, outputs);
 }
 template <Operation Op>
@@ -117,7 +120,9 @@ void expect_type(std::string_view op, const TensorSpec& input, std::string_view 
 void expect_floating(std::string_view op, const TensorSpec& input, std::string_view what);
 
 // Input i of a rule, or an undefined spec when fewer were given.
-inline TensorSpec optional_spec(Specs inputs, std::size_t i) { return i < inputs.size() ? inputs[i] : TensorSpec{DType::f32, {}, false}; }
+inline TensorSpec optional_spec(Specs inputs, std::size_t i) {
+  return i < inputs.size() ? inputs[i] : TensorSpec{DType::f32, {}, false};
+}
 inline Tensor optional_tensor(Inputs inputs, std::size_t i) { return i < inputs.size() ? inputs[i] : Tensor(); }
 
 // The type in which statistics and sums beside a tensor of this type are kept: f64 for f64, f32 for everything else.

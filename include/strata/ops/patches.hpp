@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Volumes to rows of non-overlapping 3-D patches and back. A convolution with kernel = stride = patch is PatchUnfold followed by Linear with the
-// weight [C, Cin, pd, ph, pw] seen as [C, Cin·pd·ph·pw].
+// Volumes to rows of non-overlapping 3-D patches and back. A convolution with kernel = stride = patch is PatchUnfold
+// followed by Linear with the weight [C, Cin, pd, ph, pw] seen as [C, Cin·pd·ph·pw].
 #pragma once
 
 #include "strata/ops/op.hpp"
@@ -13,9 +13,9 @@ struct PatchGeometry {
   bool operator==(const PatchGeometry&) const = default;
 };
 
-// (volume [S, Cin, D, H, W] u8, i16 or floating, kept i32 [K] or none) -> rows [S·L or K, Cin·pd·ph·pw] of type `to`, row s·L + (d·h + h)·w + w
-// in grid order d, h, w; with `kept`, only the rows it lists (indexes into S·L, ascending). Each value becomes x · scale + shift.
-// Sizes that do not divide: usage error naming axis and sizes.
+// (volume [S, Cin, D, H, W] u8, i16 or floating, kept i32 [K] or none) -> rows [S·L or K, Cin·pd·ph·pw] of type `to`,
+// row s·L + (d·h + h)·w + w in grid order d, h, w; with `kept`, only the rows it lists (indexes into S·L, ascending).
+// Each value becomes x · scale + shift. Sizes that do not divide: usage error naming axis and sizes.
 struct PatchUnfold {
   static constexpr std::string_view kName = "patch_unfold";
   static constexpr bool kCheap = true;
@@ -28,7 +28,8 @@ struct PatchUnfold {
   std::vector<Tensor> gradient(const GradientArgs& args) const;
 };
 
-// The adjoint: (rows, kept or none) -> volume `shape` (floating, of the rows' type), times scale; voxels of patches not kept are 0.
+// The adjoint: (rows, kept or none) -> volume `shape` (floating, of the rows' type), times scale; voxels of patches not
+// kept are 0.
 struct PatchFold {
   static constexpr std::string_view kName = "patch_fold";
   PatchGeometry geometry;

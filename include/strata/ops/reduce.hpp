@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sums and means over one axis or over everything. Sums run in a fixed order: fixed chunks, fixed tree, whatever the number of threads.
+// Sums and means over one axis or over everything. Sums run in a fixed order: fixed chunks, fixed tree, whatever the
+// number of threads.
 #pragma once
 
 #include "strata/ops/op.hpp"
@@ -9,7 +10,8 @@ namespace strata::ops {
 
 enum class Reduction : std::uint8_t { sum, mean };
 
-// x -> x without the axis; `everything`: a scalar []. The output has x's type (sums are formed in the accumulation type or wider).
+// x -> x without the axis; `everything`: a scalar []. The output has x's type (sums are formed in the accumulation type
+// or wider).
 struct Reduce {
   static constexpr std::string_view kName = "reduce";
   Reduction kind = Reduction::sum;
@@ -20,7 +22,8 @@ struct Reduce {
   std::vector<Tensor> gradient(const GradientArgs& args) const;
 };
 
-// The gradient of Reduce, and broadcasting in general: y has `shape`, x repeated along `axis` (or a scalar everywhere), times alpha.
+// The gradient of Reduce, and broadcasting in general: y has `shape`, x repeated along `axis` (or a scalar everywhere),
+// times alpha.
 struct Expand {
   static constexpr std::string_view kName = "expand";
   Shape shape;

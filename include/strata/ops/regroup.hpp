@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Moving packed tokens between attention levels (HLIP, arXiv 2505.21862). A sequence is P prefix tokens followed by its patch tokens. Merging
-// joins neighbouring fine sequences into a coarse one: prefixes are averaged, patches follow one another. Splitting is the way back: the prefix
-// is copied to every part. Patch tokens only move. Offsets are i32 device tensors: fine [nf+1] and coarse [nc+1] in token rows (prefix
-// included), parts [nc+1]: coarse sequence j is made of fine sequences [parts[j], parts[j+1]). Host code guarantees that lengths agree.
+// Moving packed tokens between attention levels (HLIP, arXiv 2505.21862). A sequence is P prefix tokens followed by its
+// patch tokens. Merging joins neighbouring fine sequences into a coarse one: prefixes are averaged, patches follow one
+// another. Splitting is the way back: the prefix is copied to every part. Patch tokens only move. Offsets are i32
+// device tensors: fine [nf+1] and coarse [nc+1] in token rows (prefix included), parts [nc+1]: coarse sequence j is
+// made of fine sequences [parts[j], parts[j+1]). Host code guarantees that lengths agree.
 #pragma once
 
 #include "strata/ops/op.hpp"
@@ -33,7 +34,8 @@ struct SplitTokens {  // (x [Tc, C], fine, coarse, parts) -> [rows, C]
   std::vector<Tensor> gradient(const GradientArgs& args) const;
 };
 
-// The same prefix rows in front of every sequence: (prefix [P, C], patches [Tp, C], offsets i32 [n+1] of the result) -> [Tp + n·P, C].
+// The same prefix rows in front of every sequence: (prefix [P, C], patches [Tp, C], offsets i32 [n+1] of the result) ->
+// [Tp + n·P, C].
 struct JoinPrefix {
   static constexpr std::string_view kName = "join_prefix";
   std::vector<TensorSpec> infer(Specs inputs) const;
@@ -48,7 +50,8 @@ struct SplitPrefix {
   std::vector<TensorSpec> infer(Specs inputs) const;
 };
 
-// Mean of a sequence's rows behind its first `skip`: (x [T, C], offsets i32 [n+1]) -> [n, C]. A sequence without such rows gives 0.
+// Mean of a sequence's rows behind its first `skip`: (x [T, C], offsets i32 [n+1]) -> [n, C]. A sequence without such
+// rows gives 0.
 struct SegmentMean {
   static constexpr std::string_view kName = "segment_mean";
   std::int64_t skip = 0;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sequences of different lengths packed one behind the other along the first axis of a tensor: sequence i is rows [offsets[i], offsets[i+1]).
-// Offsets stand on the host (to plan) and on the device (to compute); both are immutable and shared, so a Segments is cheap to copy.
+// Sequences of different lengths packed one behind the other along the first axis of a tensor: sequence i is rows
+// [offsets[i], offsets[i+1]). Offsets stand on the host (to plan) and on the device (to compute); both are immutable
+// and shared, so a Segments is cheap to copy.
 #pragma once
 
 #include <cstdint>

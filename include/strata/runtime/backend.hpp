@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Narrow interface 1: what the engine asks of a device. No op appears here; ops are data (strata/ops) and their kernels stand in a table
-// (kernel_table.hpp). Allocation is stream-ordered: freed memory may be handed out again at once to work that is queued later on the same stream.
+// Narrow interface 1: what the engine asks of a device. No op appears here; ops are data (strata/ops) and their kernels
+// stand in a table (kernel_table.hpp). Allocation is stream-ordered: freed memory may be handed out again at once to
+// work that is queued later on the same stream.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +14,8 @@
 
 namespace strata {
 
-// Bytes. `reserved` is what was taken from the system, in use or cached; `peak` is the highest `in_use` since the last reset.
+// Bytes. `reserved` is what was taken from the system, in use or cached; `peak` is the highest `in_use` since the last
+// reset.
 struct MemoryReport {
   std::int64_t in_use = 0;
   std::int64_t peak = 0;
@@ -31,16 +33,20 @@ class Backend {
 
   virtual MemoryReport memory() const = 0;
   virtual void reset_peak() = 0;
-  // 64-byte aligned at least; out of memory: environment error that says how much was asked for and what is in use. 0 bytes: a valid unique pointer.
+  // 64-byte aligned at least; out of memory: environment error that says how much was asked for and what is in use. 0
+  // bytes: a valid unique pointer.
   virtual void* allocate(std::size_t bytes, const Stream& stream) = 0;
   virtual void free(void* data, std::size_t bytes, const Stream& stream) noexcept = 0;
   // Dense bytes between any two devices of which this backend's is one; ordered on `stream`.
-  virtual void copy(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes, const Stream& stream) = 0;
+  virtual void copy(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes,
+                    const Stream& stream) = 0;
 
   virtual Stream make_stream() = 0;
   virtual Event record(const Stream& stream) = 0;
-  virtual void wait(const Stream& stream, const Event& event) = 0;  // later work on the stream waits; an event of another kind: the host waits
-  virtual void synchronise(const Stream& stream) = 0;               // the host waits for all work on the stream
+  virtual void wait(
+      const Stream& stream,
+      const Event& event) = 0;  // later work on the stream waits; an event of another kind: the host waits
+  virtual void synchronise(const Stream& stream) = 0;  // the host waits for all work on the stream
 };
 
 }  // namespace strata

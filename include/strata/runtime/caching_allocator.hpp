@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Keeps freed blocks and hands them out again, with statistics: a training step asks for the same sizes over and over, and asking the system
-// costs page faults (or, on a device, a synchronisation). Blocks are rounded up to size classes of at most 12.5 % waste. Not for tiny long-lived
-// objects. Stream-ordered use is the caller's: one allocator a stream, or frees ordered by the backend. Thread-safe.
+// Keeps freed blocks and hands them out again, with statistics: a training step asks for the same sizes over and over,
+// and asking the system costs page faults (or, on a device, a synchronisation). Blocks are rounded up to size classes
+// of at most 12.5 % waste. Not for tiny long-lived objects. Stream-ordered use is the caller's: one allocator a stream,
+// or frees ordered by the backend. Thread-safe.
 #pragma once
 
 #include <cstddef>

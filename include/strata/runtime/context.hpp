@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Where work happens: a backend, its kernel table, and the stream that ops are put on. Passed by reference to everything that computes; there is
-// no default device. Cheap to copy; must not outlive the backend and table it names.
+// Where work happens: a backend, its kernel table, and the stream that ops are put on. Passed by reference to
+// everything that computes; there is no default device. Cheap to copy; must not outlive the backend and table it names.
 #pragma once
 
 #include <cstring>
@@ -34,7 +34,7 @@ class Context {
   Tensor tensor(const std::vector<T>& values, const Shape& shape) const {
     return tensor(std::span<const T>(values), shape);
   }
-  Tensor upload(const Tensor& host) const;    // dense host tensor -> this device (a copy)
+  Tensor upload(const Tensor& host) const;     // dense host tensor -> this device (a copy)
   Tensor download(const Tensor& dense) const;  // this device -> host memory of its own; waits
   template <class T>
   std::vector<T> to_host(const Tensor& dense) const;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The part of a backend that every CPU backend shares: host memory from a caching allocator, streams that run their work at once. The reference
-// and the cpu backend differ only in name and in their kernel tables, so both build on this.
+// The part of a backend that every CPU backend shares: host memory from a caching allocator, streams that run their
+// work at once. The reference and the cpu backend differ only in name and in their kernel tables, so both build on
+// this.
 #pragma once
 
 #include <memory>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which kernel serves which op, as data. A backend fills a table in one explicit function, one line an op file; an entry is a typed function, a
-// name for people, and a predicate over the op and its inputs' shapes and types. "Is it supported" is "is it in the table", so a plan can be
-// checked before a job starts and `strata info` can print what a build can do. Lookups cost a hash and a few predicate calls.
+// Which kernel serves which op, as data. A backend fills a table in one explicit function, one line an op file; an
+// entry is a typed function, a name for people, and a predicate over the op and its inputs' shapes and types. "Is it
+// supported" is "is it in the table", so a plan can be checked before a job starts and `strata info` can print what a
+// build can do. Lookups cost a hash and a few predicate calls.
 #pragma once
 
 #include <functional>
@@ -44,7 +45,9 @@ class KernelTable {
   void add(std::string_view kernel, Kernel<Op> run, Predicate<Op> serves) {
     put(typeid(Op), {std::string(Op::kName), std::string(kernel),
                      [serves](const void* op, Specs inputs) { return serves(*static_cast<const Op*>(op), inputs); },
-                     [run](const void* op, Inputs in, Outputs out, Context& ctx) { run(*static_cast<const Op*>(op), in, out, ctx); }});
+                     [run](const void* op, Inputs in, Outputs out, Context& ctx) {
+                       run(*static_cast<const Op*>(op), in, out, ctx);
+                     }});
   }
 
   // Ask `other` for what this table lacks. Both must work on the same device's memory; `other` must outlive this table.

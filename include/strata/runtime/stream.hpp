@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Streams and events, as CUDA means them: work put on one stream runs in order; an event marks a point that other streams, or the host, can wait
-// for. Both are cheap handles to state that a backend (or a transport) owns. On a CPU backend a stream runs its work at once, on the caller's
-// thread, so its events are complete when they are made; events of host transports (an MPI request in flight) are not.
+// Streams and events, as CUDA means them: work put on one stream runs in order; an event marks a point that other
+// streams, or the host, can wait for. Both are cheap handles to state that a backend (or a transport) owns. On a CPU
+// backend a stream runs its work at once, on the caller's thread, so its events are complete when they are made; events
+// of host transports (an MPI request in flight) are not.
 #pragma once
 
 #include <memory>

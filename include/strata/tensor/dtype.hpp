@@ -13,8 +13,8 @@ namespace strata {
 
 enum class DType : std::uint8_t { f32, bf16, f64, i32, i64, u8, i16 };
 
-std::size_t size_of(DType dtype);         // bytes an element
-std::string_view name_of(DType dtype);    // "f32", ...
+std::size_t size_of(DType dtype);          // bytes an element
+std::string_view name_of(DType dtype);     // "f32", ...
 DType parse_dtype(std::string_view name);  // unknown name: usage error with the nearest one
 bool is_floating(DType dtype);
 

@@ -20,7 +20,9 @@ class Shape {
   explicit Shape(std::span<const std::int64_t> extents);  // more than six, or a negative one: usage error
 
   int ndim() const { return ndim_; }
-  std::int64_t operator[](int axis) const { return extents_[static_cast<std::size_t>(resolve(axis))]; }  // negative axes count from the end
+  std::int64_t operator[](int axis) const {
+    return extents_[static_cast<std::size_t>(resolve(axis))];
+  }  // negative axes count from the end
   std::int64_t numel() const;
   int resolve(int axis) const;  // axis in [0, ndim), error otherwise
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A strided view of typed memory. Copying a Tensor copies the handle; the memory lives as long as any handle. A Tensor says on which device its
-// memory lies but cannot compute: ops do (strata/ops). Views (slice, transpose, reshape) never copy.
+// A strided view of typed memory. Copying a Tensor copies the handle; the memory lives as long as any handle. A Tensor
+// says on which device its memory lies but cannot compute: ops do (strata/ops). Views (slice, transpose, reshape) never
+// copy.
 #pragma once
 
 #include <array>
@@ -24,8 +25,9 @@ struct Device {
   std::string str() const;
 };
 
-// A block of memory with one owner. Derived classes give it back in their destructor. `id` is unique in the process and `version` counts writes
-// after creation, so whoever caches something derived from a tensor's contents (packed weights) can key it by (id, offset, version).
+// A block of memory with one owner. Derived classes give it back in their destructor. `id` is unique in the process and
+// `version` counts writes after creation, so whoever caches something derived from a tensor's contents (packed weights)
+// can key it by (id, offset, version).
 class Storage {
  public:
   Storage(void* data, std::size_t bytes, Device device);
@@ -61,7 +63,7 @@ struct TensorSpec {
 
 class Tensor {
  public:
-  Tensor() = default;                                                                          // undefined
+  Tensor() = default;                                                                               // undefined
   Tensor(std::shared_ptr<Storage> storage, DType dtype, Shape shape, std::size_t byte_offset = 0);  // dense, row-major
   // A view of memory that somebody else owns and keeps alive. Host only.
   static Tensor borrow(void* data, DType dtype, Shape shape);
@@ -72,15 +74,20 @@ class Tensor {
   int ndim() const { return shape_.ndim(); }
   std::int64_t dim(int axis) const { return shape_[axis]; }
   std::int64_t numel() const { return shape_.numel(); }
-  std::size_t bytes() const { return static_cast<std::size_t>(numel()) * size_of(dtype_); }  // of the elements, not of the storage
-  std::int64_t stride(int axis) const { return strides_[static_cast<std::size_t>(shape_.resolve(axis))]; }  // in elements
+  std::size_t bytes() const {
+    return static_cast<std::size_t>(numel()) * size_of(dtype_);
+  }  // of the elements, not of the storage
+  std::int64_t stride(int axis) const {
+    return strides_[static_cast<std::size_t>(shape_.resolve(axis))];
+  }  // in elements
   Device device() const { return storage_->device(); }
   const std::shared_ptr<Storage>& storage() const { return storage_; }
   std::size_t byte_offset() const { return byte_offset_; }
   TensorSpec spec() const { return {dtype_, shape_, defined()}; }
 
-  bool is_dense() const;       // row-major without gaps
-  bool is_row_dense() const;   // innermost stride 1, and all outer axes fold into one row stride: a matrix with a leading dimension
+  bool is_dense() const;  // row-major without gaps
+  bool is_row_dense()
+      const;  // innermost stride 1, and all outer axes fold into one row stride: a matrix with a leading dimension
   std::int64_t row_stride() const;  // elements from one row to the next; tensor must be row dense
 
   void* raw() const;

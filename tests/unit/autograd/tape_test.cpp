@@ -105,7 +105,8 @@ TEST_F(TapeTest, FiresReadyOnceInReverseModelOrderWithZerosForUnused) {
   Tape tape(device_.ctx, {});
   // a is used last, so its gradient is complete first; b's callback must still come first.
   const Variable x = tape.apply1(ops::Mul{}, {tape.leaf(b), tape.leaf(b)});
-  tape.backward(sum(tape, tape.apply1(ops::Mul{}, {x, tape.apply1(ops::Mul{}, {tape.leaf(a), tape.leaf(frozen)})})), model);
+  tape.backward(sum(tape, tape.apply1(ops::Mul{}, {x, tape.apply1(ops::Mul{}, {tape.leaf(a), tape.leaf(frozen)})})),
+                model);
   EXPECT_EQ(order, (std::vector<std::string>{"b", "unused", "a"}));
   EXPECT_EQ(host(unused->grad()), (std::vector<double>{0, 0}));
   EXPECT_FALSE(frozen->grad().defined());
@@ -123,7 +124,8 @@ TEST_F(TapeTest, ResolvesLeavesAgainInBackward) {
   EXPECT_EQ(host(tape.grad_of(x)), std::vector<double>{3});
 
   w->release();
-  EXPECT_NE(fixtures::message_of([&] { (void)w->value(); }, ErrorKind::internal).find("[w] its storage is released"), std::string::npos);
+  EXPECT_NE(fixtures::message_of([&] { (void)w->value(); }, ErrorKind::internal).find("[w] its storage is released"),
+            std::string::npos);
 }
 
 TEST_F(TapeTest, ColumnBlocksAreViews) {
@@ -154,12 +156,18 @@ TEST_F(TapeTest, CustomRulesRunAlwaysWhenAsked) {
 TEST_F(TapeTest, WrongUseIsSaid) {
   Tape tape(device_.ctx, {});
   const Variable x = tape.input(device_.f64({1}, {1}));
-  EXPECT_EQ(fixtures::message_of([&] { tape.apply1(ops::GeluBackward{}, {x, x}); }, ErrorKind::internal),
+  EXPECT_EQ(fixtures::message_of(
+                [&] {
+                  tape.apply1(ops::GeluBackward{}, {x, x});
+                },
+                ErrorKind::internal),
             "[gelu_backward] has no gradient rule but an input wants a gradient: detach the input");
   Tape silent(device_.ctx, {.record = false});
-  EXPECT_EQ(fixtures::message_of([&] { silent.backward(x); }, ErrorKind::usage), "[backward] this tape does not record: make it with Mode::record = true");
+  EXPECT_EQ(fixtures::message_of([&] { silent.backward(x); }, ErrorKind::usage),
+            "[backward] this tape does not record: make it with Mode::record = true");
   const Tape::Root roots[] = {{x, device_.f64({1, 2}, {2})}};
-  EXPECT_EQ(fixtures::message_of([&] { tape.backward(roots); }, ErrorKind::usage), "[backward] a gradient f64[2] for a root f64[1]");
+  EXPECT_EQ(fixtures::message_of([&] { tape.backward(roots); }, ErrorKind::usage),
+            "[backward] a gradient f64[2] for a root f64[1]");
 }
 
 // A small network in every mode: the same bits, less memory.
@@ -170,9 +178,11 @@ class CheckpointingTest : public TapeTest {
     std::int64_t kept;  // bytes after forward
   };
 
-  static Variable layer(Tape& tape, const Variable& x, const std::shared_ptr<Leaf>& w, const std::shared_ptr<Leaf>& gamma) {
+  static Variable layer(Tape& tape, const Variable& x, const std::shared_ptr<Leaf>& w,
+                        const std::shared_ptr<Leaf>& gamma) {
     const Variable normed = tape.apply1(ops::LayerNorm{}, {x, tape.leaf(gamma), Variable()});
-    return tape.apply1(ops::Add{}, {x, tape.apply1(ops::Gelu{}, {tape.apply1(ops::Linear{}, {normed, tape.leaf(w), Variable()})})});
+    return tape.apply1(ops::Add{},
+                       {x, tape.apply1(ops::Gelu{}, {tape.apply1(ops::Linear{}, {normed, tape.leaf(w), Variable()})})});
   }
 
   Result run(Checkpointing mode) {
@@ -191,7 +201,9 @@ class CheckpointingTest : public TapeTest {
     x = tape.apply1(ops::Add{}, {x, tape.leaf(bias)});
     for (int i = 0; i < 4; ++i) {
       const Variable in[] = {x};
-      x = tape.checkpoint("layer", in, [&](Tape& inner, Tape::Span v) { return Tape::Variables{layer(inner, v[0], w, gamma)}; }).front();
+      x = tape.checkpoint("layer", in,
+                          [&](Tape& inner, Tape::Span v) { return Tape::Variables{layer(inner, v[0], w, gamma)}; })
+              .front();
     }
     const Variable loss = sum(tape, tape.apply1(ops::Mul{}, {x, x}));
     x = {};
@@ -206,7 +218,8 @@ class CheckpointingTest : public TapeTest {
 };
 
 TEST_F(CheckpointingTest, EveryModeGivesTheSameBitsInLessMemory) {
-  const Result none = run(Checkpointing::none), selective = run(Checkpointing::selective), full = run(Checkpointing::full);
+  const Result none = run(Checkpointing::none), selective = run(Checkpointing::selective),
+               full = run(Checkpointing::full);
   EXPECT_EQ(none.gradients, selective.gradients);
   EXPECT_EQ(none.gradients, full.gradients);
   EXPECT_LT(selective.kept, none.kept);

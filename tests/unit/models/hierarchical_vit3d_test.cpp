@@ -50,8 +50,10 @@ class EncoderTest : public testing::Test {
       result.study_offsets.push_back(result.study_offsets.back() + n);
       result.ordinals.push_back(1000 + static_cast<std::int64_t>(result.ordinals.size()));
     }
-    std::vector<double> voxels(static_cast<std::size_t>(result.study_offsets.back() * volume[0] * volume[1] * volume[2]));
-    for (std::size_t i = 0; i < voxels.size(); ++i) voxels[i] = std::sin(0.37 * static_cast<double>(i) + std::cos(static_cast<double>(i)));
+    std::vector<double> voxels(
+        static_cast<std::size_t>(result.study_offsets.back() * volume[0] * volume[1] * volume[2]));
+    for (std::size_t i = 0; i < voxels.size(); ++i)
+      voxels[i] = std::sin(0.37 * static_cast<double>(i) + std::cos(static_cast<double>(i)));
     result.scans = device_.f64(voxels, {result.study_offsets.back(), 1, volume[0], volume[1], volume[2]});
     return result;
   }
@@ -60,11 +62,14 @@ class EncoderTest : public testing::Test {
     StudyBatch result = whole;
     result.scans = whole.scans.slice(0, whole.study_offsets[first], whole.study_offsets[last]);
     result.study_offsets = {0};
-    for (std::size_t b = first; b < last; ++b) result.study_offsets.push_back(whole.study_offsets[b + 1] - whole.study_offsets[first]);
-    result.ordinals.assign(whole.ordinals.begin() + static_cast<std::ptrdiff_t>(first), whole.ordinals.begin() + static_cast<std::ptrdiff_t>(last));
+    for (std::size_t b = first; b < last; ++b)
+      result.study_offsets.push_back(whole.study_offsets[b + 1] - whole.study_offsets[first]);
+    result.ordinals.assign(whole.ordinals.begin() + static_cast<std::ptrdiff_t>(first),
+                           whole.ordinals.begin() + static_cast<std::ptrdiff_t>(last));
     return result;
   }
-  Tensor embed(HlipVisualEncoder& encoder, const StudyBatch& studies, autograd::Mode mode = {.record = false, .training = false}) {
+  Tensor embed(HlipVisualEncoder& encoder, const StudyBatch& studies,
+               autograd::Mode mode = {.record = false, .training = false}) {
     Tape tape(device_.ctx, mode);
     return encoder.forward(tape, studies).value();
   }
@@ -81,7 +86,10 @@ TEST_F(EncoderTest, RaggedStudiesEqualEachStudyAlone) {
     const Tensor together = embed(*encoder, all, config_mode);
     for (std::size_t b = 0; b < 3; ++b) {
       const auto at = static_cast<std::int64_t>(b);
-      EXPECT_LE(relative_error(device_.ctx, embed(*encoder, part(all, b, b + 1), config_mode), together.slice(0, at, at + 1)), 1e-13) << b << training;
+      EXPECT_LE(
+          relative_error(device_.ctx, embed(*encoder, part(all, b, b + 1), config_mode), together.slice(0, at, at + 1)),
+          1e-13)
+          << b << training;
     }
   }
 }
@@ -111,7 +119,8 @@ TEST_F(EncoderTest, CheckpointingNeverChangesABitOfTheGradients) {
     const Variable e = encoder->forward(tape, batch({2, 3}));
     EXPECT_EQ(e.shape(), (Shape{2, 3, 8}));
     const auto trained = encoder->trainable_parameters();
-    tape.backward(tape.apply1(ops::Reduce{.everything = true}, {tape.apply1(ops::Mul{}, {e, e})}), std::vector<std::shared_ptr<autograd::Leaf>>(trained.begin(), trained.end()));
+    tape.backward(tape.apply1(ops::Reduce{.everything = true}, {tape.apply1(ops::Mul{}, {e, e})}),
+                  std::vector<std::shared_ptr<autograd::Leaf>>(trained.begin(), trained.end()));
     std::vector<double> values;
     for (const auto& parameter : trained)
       for (const double v : host(parameter->grad())) values.push_back(v);
@@ -124,13 +133,18 @@ TEST_F(EncoderTest, CheckpointingNeverChangesABitOfTheGradients) {
 
 TEST_F(EncoderTest, FiniteDifferencesOfTheWholeModel) {
   const auto encoder = model(small());
-  std::vector<double> cls(24);  // a class token as small as it starts makes the first norm too curved for finite differences
+  std::vector<double> cls(
+      24);  // a class token as small as it starts makes the first norm too curved for finite differences
   for (std::size_t i = 0; i < cls.size(); ++i) cls[i] = std::sin(static_cast<double>(i));
   encoder->trunk.cls_token->set_value(device_.f64(cls, {1, 1, 24}));
   const StudyBatch studies = batch({1, 2});
   auto loss = [&](Tape& tape) {
     const Variable e = tape.apply1(ops::L2Normalize{}, {encoder->forward(tape, studies)});
-    return tape.apply1(ops::Reduce{.everything = true}, {tape.apply1(ops::Mul{}, {e, tape.constant(device_.f64({1, -2, 3, 0.5, 0.1, 0.7, -1, 2, 1, 1, -1, 2, 0.3, 0.2, 0.1, -0.5}, {2, 8}))})});
+    return tape.apply1(
+        ops::Reduce{.everything = true},
+        {tape.apply1(ops::Mul{},
+                     {e, tape.constant(device_.f64({1, -2, 3, 0.5, 0.1, 0.7, -1, 2, 1, 1, -1, 2, 0.3, 0.2, 0.1, -0.5},
+                                                   {2, 8}))})});
   };
   Tape tape(device_.ctx, {.training = false});
   tape.backward(loss(tape));
@@ -148,7 +162,8 @@ TEST_F(EncoderTest, FiniteDifferencesOfTheWholeModel) {
       ends[side] = device_.ctx.item(loss(forward).value());
     }
     parameter->set_value(device_.f64(values, parameter->spec().shape));
-    EXPECT_NEAR(gradient[i], (ends[0] - ends[1]) / (2 * kStep), 1e-7 * std::max(1.0, std::abs(gradient[i]))) << parameter->name();
+    EXPECT_NEAR(gradient[i], (ends[0] - ends[1]) / (2 * kStep), 1e-7 * std::max(1.0, std::abs(gradient[i])))
+        << parameter->name();
   }
 }
 
@@ -168,8 +183,13 @@ TEST_F(EncoderTest, MoreScansThanTheTable) {
 
   auto single = small();
   single.max_scans = 1;
-  EXPECT_EQ(message_of([&] { embed(*model(single), batch({1, 2})); }, ErrorKind::usage),
-            "[small] takes one scan a study, but study 1 of the batch has 2: choose one scan a study, or a multi-scan variant");
+  EXPECT_EQ(message_of(
+                [&] {
+                  embed(*model(single), batch({1, 2}));
+                },
+                ErrorKind::usage),
+            "[small] takes one scan a study, but study 1 of the batch has 2: choose one scan a study, or a multi-scan "
+            "variant");
 }
 
 TEST_F(EncoderTest, IntegerVoxelsAreNormalisedOnTheDevice) {
@@ -190,12 +210,20 @@ TEST_F(EncoderTest, IntegerVoxelsAreNormalisedOnTheDevice) {
 
 TEST_F(EncoderTest, BadInputIsSaid) {
   const auto encoder = model(small());
-  EXPECT_EQ(message_of([&] { embed(*encoder, batch({1}, {5, 16, 16})); }, ErrorKind::usage).rfind("[patch embedding]", 0), 0u);
+  EXPECT_EQ(message_of(
+                [&] {
+                  embed(*encoder, batch({1}, {5, 16, 16}));
+                },
+                ErrorKind::usage)
+                .rfind("[patch embedding]", 0),
+            0u);
   StudyBatch wrong = batch({1});
   wrong.study_offsets = {0, 2};
-  EXPECT_EQ(message_of([&] { embed(*encoder, wrong); }, ErrorKind::data), "[study batch] study offsets end at 2 but there are 1 scans");
+  EXPECT_EQ(message_of([&] { embed(*encoder, wrong); }, ErrorKind::data),
+            "[study batch] study offsets end at 2 but there are 1 scans");
   StudyBatch none;
-  EXPECT_EQ(message_of([&] { embed(*encoder, none); }, ErrorKind::usage), "[study batch] scans must be [S, channels, D, H, W]");
+  EXPECT_EQ(message_of([&] { embed(*encoder, none); }, ErrorKind::usage),
+            "[study batch] scans must be [S, channels, D, H, W]");
   StudyBatch positions = batch({2});
   positions.scan_positions = {0, 4};
   EXPECT_EQ(message_of([&] { embed(*encoder, positions); }, ErrorKind::usage),
@@ -203,9 +231,12 @@ TEST_F(EncoderTest, BadInputIsSaid) {
 }
 
 TEST(Variants, HaveThePublishedSizes) {
-  EXPECT_EQ(hierarchical_vit3d_variant("vit_base_multiscan_h2_token1176").grid(), (std::array<std::int64_t, 3>{6, 14, 14}));
-  EXPECT_EQ(hierarchical_vit3d_variant("vit_base_multiscan_h2_token588").grid(), (std::array<std::int64_t, 3>{3, 14, 14}));
-  EXPECT_EQ(hierarchical_vit3d_variant("vit_base_singlescan_h2_token2744").grid(), (std::array<std::int64_t, 3>{14, 14, 14}));
+  EXPECT_EQ(hierarchical_vit3d_variant("vit_base_multiscan_h2_token1176").grid(),
+            (std::array<std::int64_t, 3>{6, 14, 14}));
+  EXPECT_EQ(hierarchical_vit3d_variant("vit_base_multiscan_h2_token588").grid(),
+            (std::array<std::int64_t, 3>{3, 14, 14}));
+  EXPECT_EQ(hierarchical_vit3d_variant("vit_base_singlescan_h2_token2744").grid(),
+            (std::array<std::int64_t, 3>{14, 14, 14}));
   const auto h3 = hierarchical_vit3d_variant("vit_base_multiscan_h3_token1176");
   EXPECT_EQ(h3.slice_blocks, (std::vector<std::int64_t>{0, 3, 6, 9}));
   EXPECT_EQ(h3.scan_blocks, (std::vector<std::int64_t>{1, 4, 7, 10}));
@@ -214,8 +245,9 @@ TEST(Variants, HaveThePublishedSizes) {
   EXPECT_EQ(large.study_blocks, (std::vector<std::int64_t>{2, 5, 8, 11, 14, 17, 20, 23}));
   EXPECT_EQ(large.joint_width, 768);
   for (const auto& name : hierarchical_vit3d_variants()) hierarchical_vit3d_variant(name).validate();
-  EXPECT_EQ(message_of([] { hierarchical_vit3d_variant("vit_base_multiscan_h2_token1167"); }, ErrorKind::usage),
-            "[model] unknown variant 'vit_base_multiscan_h2_token1167': did you mean 'vit_base_multiscan_h2_token1176'?");
+  EXPECT_EQ(
+      message_of([] { hierarchical_vit3d_variant("vit_base_multiscan_h2_token1167"); }, ErrorKind::usage),
+      "[model] unknown variant 'vit_base_multiscan_h2_token1167': did you mean 'vit_base_multiscan_h2_token1176'?");
 }
 
 TEST_F(EncoderTest, ViTBaseHasItsParametersAndFlops) {
@@ -232,21 +264,25 @@ TEST_F(EncoderTest, ViTBaseHasItsParametersAndFlops) {
   studies.study_offsets = {0, 1};
   studies.ordinals = {0};
   const auto layout = encoder.layout(tape, studies);
-  const double linear = 2.0 * 1177 * 768 * 768 * 12 * 12, attention = 4.0 * 1177 * 1177 * 768 * 12, patches = 2.0 * 1176 * 2048 * 768, head = 2.0 * 768 * 512;
+  const double linear = 2.0 * 1177 * 768 * 768 * 12 * 12, attention = 4.0 * 1177 * 1177 * 768 * 12,
+               patches = 2.0 * 1176 * 2048 * 768, head = 2.0 * 768 * 512;
   EXPECT_DOUBLE_EQ(forward_flops(encoder.chain(studies, *layout)), linear + attention + patches + head);
 }
 
 TEST(Config, SaysWhatIsWrong) {
   auto config = small();
   config.study_blocks = {1, 2};
-  EXPECT_EQ(message_of([&] { config.validate(); }, ErrorKind::usage),
-            "[small] block 1 has 2 attention levels: name every block once among slice_blocks, scan_blocks and study_blocks");
+  EXPECT_EQ(
+      message_of([&] { config.validate(); }, ErrorKind::usage),
+      "[small] block 1 has 2 attention levels: name every block once among slice_blocks, scan_blocks and study_blocks");
   config = small();
   config.study_blocks = {7};
-  EXPECT_EQ(message_of([&] { config.validate(); }, ErrorKind::usage), "[small] an attention level names block 7, but there are 3 blocks");
+  EXPECT_EQ(message_of([&] { config.validate(); }, ErrorKind::usage),
+            "[small] an attention level names block 7, but there are 3 blocks");
   config = small();
   config.image = {4, 16, 15};
-  EXPECT_EQ(message_of([&] { config.validate(); }, ErrorKind::usage), "[small] image 4×16×15 does not divide into patches of 2×8×8: choose sizes that divide on every axis");
+  EXPECT_EQ(message_of([&] { config.validate(); }, ErrorKind::usage),
+            "[small] image 4×16×15 does not divide into patches of 2×8×8: choose sizes that divide on every axis");
   config = small();
   config.drop_path = 1;
   EXPECT_THROW(config.validate(), Error);

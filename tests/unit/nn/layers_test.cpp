@@ -27,7 +27,8 @@ class LayersTest : public testing::Test {
   Sequences sequences(const std::vector<std::int64_t>& lengths) {
     std::vector<std::int64_t> keys;
     for (std::size_t i = 0; i < lengths.size(); ++i) keys.insert(keys.end(), {static_cast<std::int64_t>(100 + i), 0});
-    return {Segments::from_lengths(device_.ctx, lengths), device_.ctx.tensor(keys, {static_cast<std::int64_t>(lengths.size()), 2})};
+    return {Segments::from_lengths(device_.ctx, lengths),
+            device_.ctx.tensor(keys, {static_cast<std::int64_t>(lengths.size()), 2})};
   }
   fixtures::ReferenceDevice device_;
 };
@@ -37,12 +38,16 @@ TEST_F(LayersTest, NamesComeFromTheTree) {
   std::vector<std::string> names;
   block.name_parameters("visual.trunk.blocks.0");
   for (const auto& parameter : block.parameters()) names.push_back(parameter->name());
-  EXPECT_EQ(names, (std::vector<std::string>{"visual.trunk.blocks.0.norm1.weight", "visual.trunk.blocks.0.norm1.bias", "visual.trunk.blocks.0.attn.qkv.weight",
-                                             "visual.trunk.blocks.0.attn.qkv.bias", "visual.trunk.blocks.0.attn.proj.weight", "visual.trunk.blocks.0.attn.proj.bias",
-                                             "visual.trunk.blocks.0.norm2.weight", "visual.trunk.blocks.0.norm2.bias", "visual.trunk.blocks.0.mlp.fc1.weight",
-                                             "visual.trunk.blocks.0.mlp.fc1.bias", "visual.trunk.blocks.0.mlp.fc2.weight", "visual.trunk.blocks.0.mlp.fc2.bias"}));
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"visual.trunk.blocks.0.norm1.weight", "visual.trunk.blocks.0.norm1.bias",
+                                      "visual.trunk.blocks.0.attn.qkv.weight", "visual.trunk.blocks.0.attn.qkv.bias",
+                                      "visual.trunk.blocks.0.attn.proj.weight", "visual.trunk.blocks.0.attn.proj.bias",
+                                      "visual.trunk.blocks.0.norm2.weight", "visual.trunk.blocks.0.norm2.bias",
+                                      "visual.trunk.blocks.0.mlp.fc1.weight", "visual.trunk.blocks.0.mlp.fc1.bias",
+                                      "visual.trunk.blocks.0.mlp.fc2.weight", "visual.trunk.blocks.0.mlp.fc2.bias"}));
   EXPECT_EQ(&block.find("attn.qkv"), &block.attn.qkv);
-  EXPECT_EQ(fixtures::message_of([&] { block.find("attn.qvk"); }, ErrorKind::usage), "[module] there is no module 'attn.qvk': did you mean 'attn.qkv'?");
+  EXPECT_EQ(fixtures::message_of([&] { block.find("attn.qvk"); }, ErrorKind::usage),
+            "[module] there is no module 'attn.qvk': did you mean 'attn.qkv'?");
 }
 
 TEST_F(LayersTest, HeadsMustDivideTheWidth) {
@@ -72,7 +77,8 @@ TEST_F(LayersTest, HooksStandAroundForwardAndBackward) {
   EXPECT_EQ(device_.ctx.to_host<double>(tape.grad_of(x)), (std::vector<double>{80, 120}));
 }
 
-// Two ranks' halves of the heads, products summed at the module border: what tensor parallelism will do, without the layer knowing.
+// Two ranks' halves of the heads, products summed at the module border: what tensor parallelism will do, without the
+// layer knowing.
 TEST_F(LayersTest, HalvesOfTheHeadsAddUpToTheWhole) {
   Attention whole(device_.ctx, DType::f64, 32, 4);
   initialise(device_.ctx, whole, 3);
@@ -106,7 +112,8 @@ TEST_F(LayersTest, HalvesOfTheHeadsAddUpToTheWhole) {
     shard(*part.qkv.bias, 1);
     shard(*part.proj.weight, 0);
     EXPECT_FALSE(part.qkv.weight->placement().is_whole());
-    part.proj.partial_sum = [&](Tape&, const Variable& product) {  // the all-reduce: here the ranks run one after the other
+    part.proj.partial_sum = [&](Tape&,
+                                const Variable& product) {  // the all-reduce: here the ranks run one after the other
       sum = sum.defined() ? ops::add(device_.ctx, sum, product.value()) : product.value();
       Variable total = product;
       return tape.constant(sum);
@@ -120,7 +127,8 @@ TEST_F(LayersTest, HalvesOfTheHeadsAddUpToTheWhole) {
 
 TEST_F(LayersTest, AttentionCoreIsReplaceable) {
   struct Zero final : AttentionCore {
-    Output forward(Tape& tape, const Variable& q, const Variable&, const Variable&, const Segments&, const Segments&, std::int64_t) override {
+    Output forward(Tape& tape, const Variable& q, const Variable&, const Variable&, const Segments&, const Segments&,
+                   std::int64_t) override {
       return {tape.apply1(ops::Scale{0}, {tape.constant(ops::dense(tape.ctx(), q.value()))}), {}};
     }
   };
@@ -147,7 +155,12 @@ TEST_F(LayersTest, DropPathDropsWholeSequencesInTrainingAlone) {
   EXPECT_EQ(run(false, 1), run(false, 2));
   const auto in = device_.ctx.to_host<double>(x), out = run(true, 1);
   int untouched = 0;  // both branches dropped: a quarter of the sequences
-  for (std::size_t s = 0; s < 64; ++s) untouched += std::equal(out.begin() + static_cast<std::ptrdiff_t>(s * 32), out.begin() + static_cast<std::ptrdiff_t>(s * 32 + 32), in.begin() + static_cast<std::ptrdiff_t>(s * 32)) ? 1 : 0;
+  for (std::size_t s = 0; s < 64; ++s)
+    untouched += std::equal(out.begin() + static_cast<std::ptrdiff_t>(s * 32),
+                            out.begin() + static_cast<std::ptrdiff_t>(s * 32 + 32),
+                            in.begin() + static_cast<std::ptrdiff_t>(s * 32))
+                     ? 1
+                     : 0;
   EXPECT_GT(untouched, 5);
   EXPECT_LT(untouched, 30);
 }
