@@ -15,6 +15,7 @@
 #include "strata/ops/reduce.hpp"
 #include "strata/optim/optimizer.hpp"
 #include "tests/conformance/backends.hpp"
+#include "tests/fixtures/golden_data.hpp"
 #include "tests/fixtures/golden_file.hpp"
 
 namespace strata {
@@ -27,7 +28,7 @@ class SmallTraining {
  public:
   SmallTraining(Context ctx, DType dtype, autograd::Checkpointing checkpointing = autograd::Checkpointing::none)
       : ctx_(std::move(ctx)),
-        file_(fixtures::own_golden("small_hlip_f64")),
+        file_(fixtures::golden_data("small_hlip_f64")),
         checkpointing_(checkpointing),
         model_(fixtures::golden_model(ctx_, dtype, file_)) {}
 
