@@ -48,6 +48,9 @@ std::vector<TensorSpec> specs_of(Inputs tensors) {
 void run_into(Context& ctx, const OpRef& op, Inputs inputs, Outputs outputs) {
   check_devices(ctx, op, inputs);
   check_devices(ctx, op, outputs);
+  STRATA_CHECK(op.strided || std::ranges::all_of(outputs, [](const Tensor& t) { return !t.defined() || t.is_dense(); }),
+               internal, op.name, "an output is a strided view, which this op does not write",
+               "write into a dense tensor and copy");
   const auto& entry = kernel_for(ctx, op, inputs, outputs);
   const bool all_dense =
       op.strided || std::ranges::all_of(inputs, [](const Tensor& t) { return !t.defined() || t.is_dense(); });

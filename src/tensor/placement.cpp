@@ -58,6 +58,9 @@ Shape Placement::local_shape(const Shape& global) const {
                  fmt::format("logical axes do not fold into {}", global.str()));
     local.push_back(held);
   }
+  while (axis < axes.size() && axes[axis].size == 1) ++axis;
+  STRATA_CHECK(axis == axes.size(), internal, "placement",
+               fmt::format("logical axes are left over behind {}", global.str()));
   return Shape(std::span<const std::int64_t>(local));
 }
 

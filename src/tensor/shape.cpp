@@ -9,13 +9,24 @@
 #include "strata/base/error.hpp"
 
 namespace strata {
+namespace {
+
+void check(const Shape& shape) {
+  std::int64_t count = 1;
+  for (const auto extent : shape.extents()) {
+    STRATA_CHECK(extent >= 0, usage, "shape", fmt::format("negative extent in {}", shape.str()));
+    const bool overflow = __builtin_mul_overflow(count, extent, &count);
+    STRATA_CHECK(!overflow, usage, "shape", fmt::format("{} has more elements than can be counted", shape.str()));
+  }
+}
+
+}  // namespace
 
 Shape::Shape(std::span<const std::int64_t> extents) : ndim_(static_cast<int>(extents.size())) {
   STRATA_CHECK(extents.size() <= kMaxDims, usage, "shape",
                fmt::format("{} dimensions given, at most {} are supported", extents.size(), kMaxDims));
-  for (const auto extent : extents)
-    STRATA_CHECK(extent >= 0, usage, "shape", fmt::format("negative extent in [{}]", fmt::join(extents, ", ")));
   std::copy(extents.begin(), extents.end(), extents_.begin());
+  check(*this);
 }
 
 std::int64_t Shape::numel() const {
@@ -46,6 +57,7 @@ std::int64_t Shape::inner(int axis) const {
 Shape Shape::with(int axis, std::int64_t extent) const {
   Shape result = *this;
   result.extents_[static_cast<std::size_t>(resolve(axis))] = extent;
+  check(result);
   return result;
 }
 
@@ -61,6 +73,7 @@ Shape Shape::append(std::int64_t extent) const {
   STRATA_CHECK(ndim_ < kMaxDims, usage, "shape", fmt::format("{} already has {} dimensions", str(), kMaxDims));
   Shape result = *this;
   result.extents_[static_cast<std::size_t>(result.ndim_++)] = extent;
+  check(result);
   return result;
 }
 

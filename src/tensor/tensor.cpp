@@ -47,6 +47,8 @@ Tensor::Tensor(std::shared_ptr<Storage> storage, DType dtype, Shape shape, std::
   STRATA_CHECK(byte_offset_ + bytes() <= storage_->bytes(), internal, "tensor",
                fmt::format("{} at byte {} does not fit into a storage of {} bytes", spec().str(), byte_offset_,
                            storage_->bytes()));
+  STRATA_CHECK(reinterpret_cast<std::uintptr_t>(raw()) % size_of(dtype_) == 0, internal, "tensor",
+               fmt::format("{} at byte {} is not aligned to its elements", spec().str(), byte_offset_));
 }
 
 Tensor Tensor::borrow(void* data, DType dtype, Shape shape) {
@@ -55,6 +57,7 @@ Tensor Tensor::borrow(void* data, DType dtype, Shape shape) {
 }
 
 bool Tensor::is_dense() const {
+  if (numel() == 0) return true;
   std::int64_t step = 1;
   for (int i = ndim() - 1; i >= 0; --i) {
     if (shape_[i] != 1 && stride(i) != step) return false;
@@ -64,21 +67,22 @@ bool Tensor::is_dense() const {
 }
 
 bool Tensor::is_row_dense() const {
-  if (ndim() < 2) return is_dense();
+  if (ndim() < 2 || numel() == 0) return is_dense();
   if (dim(-1) != 1 && stride(-1) != 1) return false;
-  std::int64_t step = stride(-2);
-  if (dim(-2) == 1) return Tensor(*this).is_dense() || ndim() == 2;
+  std::int64_t step = 0;  // of the next outer axis; unknown until an axis of more than one row is met
   for (int i = ndim() - 2; i >= 0; --i) {
-    if (shape_[i] != 1 && stride(i) != step) return false;
-    step *= shape_[i];
+    if (shape_[i] == 1) continue;
+    if (step != 0 && stride(i) != step) return false;
+    step = stride(i) * shape_[i];
   }
   return true;
 }
 
 std::int64_t Tensor::row_stride() const {
   STRATA_DCHECK(is_row_dense());
-  if (ndim() < 2) return numel();
-  return dim(-2) == 1 && ndim() > 2 ? dim(-1) : stride(-2);
+  for (int i = ndim() - 2; i >= 0 && numel() > 0; --i)
+    if (shape_[i] != 1) return stride(i);
+  return ndim() == 0 ? 1 : dim(-1);  // one row, or none: any would do, and this one is a valid leading dimension
 }
 
 void* Tensor::raw() const {
@@ -114,7 +118,9 @@ Tensor Tensor::reshape(std::initializer_list<std::int64_t> extents) const {
       known *= resolved[i];
     }
   }
-  if (open >= 0) resolved[static_cast<std::size_t>(open)] = known == 0 ? 0 : numel() / known;
+  STRATA_CHECK(open < 0 || known != 0, usage, "tensor",
+               fmt::format("no extent can be inferred for -1: {} has no elements", shape_.str()), "say the extent");
+  if (open >= 0) resolved[static_cast<std::size_t>(open)] = numel() / known;
   return reshape(Shape(std::span<const std::int64_t>(resolved)));
 }
 
