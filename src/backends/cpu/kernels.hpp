@@ -13,6 +13,7 @@ void add_copy(KernelTable& table);
 void add_cross_entropy(KernelTable& table);
 void add_dropout(KernelTable& table);
 void add_elementwise(KernelTable& table);
+void add_exp(KernelTable& table);
 void add_gather(KernelTable& table);
 void add_gelu(KernelTable& table);
 void add_l2_normalize(KernelTable& table);

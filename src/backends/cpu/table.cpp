@@ -12,6 +12,7 @@ KernelTable make_cpu_table() {
   cpu::add_cross_entropy(table);
   cpu::add_dropout(table);
   cpu::add_elementwise(table);
+  cpu::add_exp(table);
   cpu::add_gather(table);
   cpu::add_gelu(table);
   cpu::add_l2_normalize(table);

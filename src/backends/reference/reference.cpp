@@ -16,6 +16,7 @@ KernelTable make_reference_table() {
   reference::register_cross_entropy(table);
   reference::register_dropout(table);
   reference::register_elementwise(table);
+  reference::register_exp(table);
   reference::register_gather(table);
   reference::register_gelu(table);
   reference::register_l2_normalize(table);

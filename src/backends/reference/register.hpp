@@ -12,6 +12,7 @@ void register_copy(KernelTable& table);
 void register_cross_entropy(KernelTable& table);
 void register_dropout(KernelTable& table);
 void register_elementwise(KernelTable& table);
+void register_exp(KernelTable& table);
 void register_gather(KernelTable& table);
 void register_gelu(KernelTable& table);
 void register_l2_normalize(KernelTable& table);
