@@ -48,7 +48,7 @@ double load_average() {
 
 Tensor wave(const Context& ctx, const Shape& shape) {
   std::vector<float> values(static_cast<std::size_t>(shape.numel()));
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>((i * 2654435761u % 1000u) * 1e-3);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = 1e-3f * static_cast<float>(i * 2654435761u % 1000u);
   return ctx.tensor(values, shape);
 }
 
