@@ -92,7 +92,7 @@ Mismatch compare(const std::map<std::string_view, const SafetensorsEntry*>& name
   list(text, "of another type", mismatch.types, options.listed);
   const bool types_alone = mismatch.missing.empty() && mismatch.unexpected.empty() && mismatch.shapes.empty();
   fail(ErrorKind::data, "safetensors", text,
-       types_alone ? "ask for conversion"
+       types_alone ? "ask for conversion (--convert)"
                    : "choose the variant the file was trained with, or ignore prefixes that are not wanted");
 }
 

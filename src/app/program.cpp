@@ -26,6 +26,9 @@ struct Command {
 
 constexpr std::array kCommands{
     Command{"info", "what this build can do: compiler, processor, libraries, kernels, transports", add_info},
+    Command{"selftest", "in under two minutes: every op on every backend, gradients, a small training run",
+            add_selftest},
+    Command{"embed", "weights and a volume to study embeddings", add_embed},
 };
 
 [[noreturn]] void unknown_command(std::string_view name) {

@@ -13,7 +13,7 @@ TEST(Program, HelpAndVersion) {
   const Outcome help = strata("--help");
   EXPECT_EQ(help.code, 0);
   EXPECT_NE(help.out.find("Usage: strata"), std::string::npos) << help.out;
-  for (const char* command : {"info"}) {
+  for (const char* command : {"info", "embed", "selftest"}) {
     EXPECT_NE(help.out.find(command), std::string::npos) << command;
     const Outcome sub = strata(std::string(command) + " --help");
     EXPECT_EQ(sub.code, 0) << command;
@@ -75,11 +75,21 @@ TEST(Program, InfoNamesBuildLibrariesKernelsAndTransports) {
     EXPECT_NE(info.out.find(part), std::string::npos) << part << " is not in\n" << info.out;
 }
 
+// The whole of it is the CTest entry cli.selftest.
+TEST(Program, SelftestOfOneOp) {
+  const Outcome softmax = strata("selftest --op softmax");
+  EXPECT_EQ(softmax.code, 0) << softmax.out;
+  EXPECT_NE(softmax.out.find(" passed, 0 failed in "), std::string::npos) << softmax.out;
+  EXPECT_EQ(softmax.out.find("\n0 passed"), std::string::npos) << softmax.out;
+  expect_failure("selftest --op sotfmax", 2,
+                 "error (usage): [selftest] there is no op 'sotfmax'\n  try:   did you mean 'softmax'?\n");
+}
+
 TEST(Wiring, BackendsByName) {
   EXPECT_EQ(app::wire_backend("reference").backend()->name(), "reference");
   EXPECT_EQ(app::wire_backend().backend()->name(), app::backend_names().front());
-  fixtures::expect_error([] { app::wire_backend("refrence"); }, ErrorKind::usage,
-                         "[backend] this build has no backend 'refrence': did you mean 'reference'?");
+  fixtures::expect_error([] { app::wire_backend("referenc"); }, ErrorKind::usage,
+                         "[backend] this build has no backend 'referenc': did you mean 'reference'?");
   const auto message = fixtures::message_of([] { app::wire_backend("tpuvwxyzabc"); }, ErrorKind::usage);
   EXPECT_TRUE(message.starts_with("[backend] this build has no backend 'tpuvwxyzabc': use one of: ")) << message;
 }

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <vector>
 
+#include "strata/io/text.hpp"
 #include "tests/fixtures/expect_error.hpp"
 #include "tests/fixtures/scratch_folder.hpp"
 
@@ -58,7 +59,7 @@ TEST(File, ReadsRangesAndRefusesOthers) {
   file.read(6, four);
   EXPECT_EQ(four[3], std::byte{'9'});
   file.read(10, {});
-  const auto name = "'" + folder.file("a") + "'";
+  const std::string name = printable(folder.file("a"), 400);
   expect_error([&] { file.read(7, four); }, ErrorKind::data,
                "[test] " + name + " has 10 bytes, 4 were wanted at byte 7");
   expect_error([&] { file.read(~std::uint64_t{0}, four); }, ErrorKind::data,

@@ -105,8 +105,10 @@ TEST_F(LoadWanted, ConvertsOnlyWhenTold) {
   state.add("a", filled({2}, 1.5f));
   const WantedTensor wanted[] = {{"a", {DType::bf16, {2}}}};
   const SafetensorsFile file = written(state);
-  expect_error([&] { load_wanted(file, wanted); }, ErrorKind::data,
-               not_fit_ + "\n  of another type (1):\n    'a' is F32 in the file, bf16 is wanted: ask for conversion");
+  expect_error(
+      [&] { load_wanted(file, wanted); }, ErrorKind::data,
+      not_fit_ +
+          "\n  of another type (1):\n    'a' is F32 in the file, bf16 is wanted: ask for conversion (--convert)");
   LoadOptions options;
   options.convert = true;
   EXPECT_EQ(load_wanted(file, wanted, options).at("a").data<BFloat16>()[1].bits, BFloat16(1.5f).bits);
