@@ -236,7 +236,7 @@ TEST_F(Embed, ArgumentsThatAreRefused) {
       "error (usage): [embed] cannot tell from 'x.txt' how to write\n  try:   end it in .npy or .safetensors\n");
   expect_failure(base + "--to /none/such/x.npy", 4,
                  "error (environment): [embed] there is no folder '/none/such'\n  try:   create the folder first\n");
-  expect_refused(command("volume.npy", "--backend referenc"), 2, "[backend] this build has no backend 'referenc'\n",
+  expect_refused(command("volume.npy", "--backend references"), 2, "[backend] this build has no backend 'references'\n",
                  "did you mean 'reference'?");
   expect_refused(command("volume.npy", "--full-scale 0"), 2, "--full-scale", "");
   expect_refused(command("volume.npy", "--raw --full-scale 2"), 2, "excludes", "");

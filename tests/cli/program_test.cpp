@@ -88,8 +88,8 @@ TEST(Program, SelftestOfOneOp) {
 TEST(Wiring, BackendsByName) {
   EXPECT_EQ(app::wire_backend("reference").backend()->name(), "reference");
   EXPECT_EQ(app::wire_backend().backend()->name(), app::backend_names().front());
-  fixtures::expect_error([] { app::wire_backend("referenc"); }, ErrorKind::usage,
-                         "[backend] this build has no backend 'referenc': did you mean 'reference'?");
+  fixtures::expect_error([] { app::wire_backend("references"); }, ErrorKind::usage,
+                         "[backend] this build has no backend 'references': did you mean 'reference'?");
   const auto message = fixtures::message_of([] { app::wire_backend("tpuvwxyzabc"); }, ErrorKind::usage);
   EXPECT_TRUE(message.starts_with("[backend] this build has no backend 'tpuvwxyzabc': use one of: ")) << message;
 }
