@@ -33,7 +33,7 @@ LIBRARIES = [
     ("HDF5", r"(hdf5|H5)", ["io/hdf5/"]),
     ("DCMTK", r"dcmtk/", ["io/dicom/"]),
     ("NIfTI", r"(nifti|znz)", ["io/nifti/"]),
-    ("CLI11", r"CLI/", ["src/app/"]),
+    ("CLI11", r"CLI/", ["src/app/", "perf/"]),
     ("JSON", r"nlohmann/", ["src/config/", "src/app/", "io/", "tests/", "perf/"]),
     ("YAML", r"yaml-cpp/", ["src/config/"]),
     ("GoogleTest", r"g(test|mock)/", ["tests/"]),

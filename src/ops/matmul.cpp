@@ -69,7 +69,8 @@ std::vector<Tensor> Linear::gradient(const GradientArgs& args) const {
     grads[0] = matmul(args.ctx, dy, weight.ndim() == 2 ? w : w.reshape(matrix)).reshape(x);
   }
   // Wide: many rows are summed, and the sum goes into an accumulated gradient or a master weight.
-  if (args.wants(1)) grads[1] = run1(args.ctx, Matmul{.transpose_a = true, .wide = true}, {dy, args.inputs[0].rows()}).reshape(weight);
+  if (args.wants(1))
+    grads[1] = run1(args.ctx, Matmul{.transpose_a = true, .wide = true}, {dy, args.inputs[0].rows()}).reshape(weight);
   if (grads.size() > 2 && args.wants(2))
     grads[2] = sum_to_suffix(args.ctx, cast(args.ctx, dy, args.specs[2].dtype), args.specs[2].shape);
   return grads;
