@@ -2,6 +2,7 @@
 #include "io/npy/header.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "strata/base/error.hpp"
+#include "strata/io/host_copy.hpp"
 #include "strata/io/text.hpp"
 
 namespace strata::io {
@@ -45,6 +47,11 @@ class Parser {
       if (!seen_[i]) bad(fmt::format("the header has no {}", kKeys[i]));
     if (text_.find_first_not_of(' ', at_) != text_.size() - 1 || text_.back() != '\n')
       bad("the header does not end in blanks and a line feed");
+    if (!checked_bytes(extents_, size_of(header_.dtype)))
+      bad(fmt::format("an array of {}[{}] is larger than any memory", name_of(header_.dtype),
+                      fmt::join(extents_, ", ")),
+          "");
+    header_.shape = Shape(std::span<const std::int64_t>(extents_));
     return header_;
   }
 
@@ -118,17 +125,15 @@ class Parser {
   }
 
   void shape() {
-    std::vector<std::int64_t> extents;
     bool comma = true;
     expect('(');
     while (!accept(')')) {
       if (!comma) bad_here("','");
-      if (extents.size() == kMaxDims) bad(fmt::format("the array has more than {} dimensions", kMaxDims));
-      extents.push_back(extent());
+      if (extents_.size() == kMaxDims) bad(fmt::format("the array has more than {} dimensions", kMaxDims));
+      extents_.push_back(extent());
       comma = accept(',');
     }
-    if (extents.size() == 1 && !comma) bad("shape is a number in brackets, not a tuple");
-    header_.shape = Shape(std::span<const std::int64_t>(extents));
+    if (extents_.size() == 1 && !comma) bad("shape is a number in brackets, not a tuple");
   }
 
   std::int64_t extent() {
@@ -148,6 +153,7 @@ class Parser {
   const std::string& path_;
   std::size_t at_ = 0;
   std::array<bool, 3> seen_{};
+  std::vector<std::int64_t> extents_;
   NpyHeader header_;
 };
 

@@ -72,13 +72,13 @@ Tensor read(const InputFile& file) {
   std::string text;
   const std::uint64_t data_begin = read_header(file, text);
   const NpyHeader header = parse_npy_header(text, file.path());
-  const auto bytes = checked_bytes(header.shape, size_of(header.dtype));
+  const std::uint64_t bytes =
+      static_cast<std::uint64_t>(header.shape.numel()) * size_of(header.dtype);  // cannot overflow
   const std::uint64_t held = file.size() - data_begin;
   const TensorSpec spec{header.dtype, header.shape};
-  if (!bytes) bad(file, fmt::format("an array of {} is larger than any memory", spec.str()));
-  if (*bytes != held)
-    bad(file, fmt::format("an array of {} takes {} bytes, but {} follow the header", spec.str(), *bytes, held),
-        *bytes > held ? "the file is cut short" : "");
+  if (bytes != held)
+    bad(file, fmt::format("an array of {} takes {} bytes, but {} follow the header", spec.str(), bytes, held),
+        bytes > held ? "the file is cut short" : "");
   // Fortran order is C order of the reversed shape.
   Tensor tensor = host_tensor(header.dtype, header.fortran_order ? reversed(header.shape) : header.shape);
   file.read(data_begin, bytes_of(tensor));

@@ -2,6 +2,7 @@
 #include "io/safetensors/header.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -179,11 +180,11 @@ class HeaderReader {
     const SafetensorsType& type = *find_type(entry_.type);
     entry_.name = name_;
     entry_.dtype = type.dtype;
-    entry_.shape = Shape(std::span<const std::int64_t>(extents_));
     entry_.begin = offsets_[0];
     entry_.end = offsets_[1];
-    const auto bytes = checked_bytes(entry_.shape, type.size);
-    if (!bytes) bad(fmt::format("{} of shape {} is larger than any memory", tensor(), entry_.shape.str()));
+    const auto bytes = checked_bytes(extents_, type.size);
+    if (!bytes) bad(fmt::format("{} of shape [{}] is larger than any memory", tensor(), fmt::join(extents_, ", ")));
+    entry_.shape = Shape(std::span<const std::int64_t>(extents_));
     if (entry_.end < entry_.begin || entry_.end - entry_.begin != *bytes)
       bad(fmt::format("{} of {}{} takes {} bytes, but data_offsets are [{}, {}]", tensor(), entry_.type,
                       entry_.shape.str(), *bytes, entry_.begin, entry_.end));

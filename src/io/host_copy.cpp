@@ -74,10 +74,10 @@ Tensor dense_on_host(const Tensor& tensor) {
   return result;
 }
 
-std::optional<std::uint64_t> checked_bytes(const Shape& shape, std::size_t element_size) {
+std::optional<std::uint64_t> checked_bytes(std::span<const std::int64_t> extents, std::size_t element_size) {
   std::int64_t nonzero = static_cast<std::int64_t>(element_size);
   bool empty = false;
-  for (const auto extent : shape.extents()) {
+  for (const auto extent : extents) {
     if (extent == 0) {
       empty = true;
     } else if (__builtin_mul_overflow(nonzero, extent, &nonzero)) {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "strata/tensor/tensor.hpp"
@@ -17,8 +18,9 @@ Tensor dense_on_host(
     const Tensor& tensor);  // the tensor itself when it is dense already; memory of a device: internal error
 
 // Bytes of a dense tensor; nothing when they, or the product without the zero extents, leave 63 bits (the strides of a
-// tensor that holds nothing are products of its other extents). For shapes that come out of files.
-std::optional<std::uint64_t> checked_bytes(const Shape& shape, std::size_t element_size);
+// tensor that holds nothing are products of its other extents). For extents that come out of files, before they become
+// a Shape. None may be negative.
+std::optional<std::uint64_t> checked_bytes(std::span<const std::int64_t> extents, std::size_t element_size);
 
 // Row-major number of the first NaN or infinity of a dense host tensor; integers have none.
 std::optional<std::int64_t> first_non_finite(const Tensor& tensor);
