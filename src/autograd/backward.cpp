@@ -53,26 +53,39 @@ void Tape::run_node(Node& node) {
   }
 }
 
-void Tape::backward(std::span<const Root> roots, std::span<const std::shared_ptr<Leaf>> model_order) {
-  STRATA_CHECK(mode_.record, usage, "backward", "this tape does not record", "make it with Mode::record = true");
-  for (const auto& root : roots) {
-    if (!root.variable.slot_) continue;  // nothing trainable led here
-    const auto spec = root.variable.spec();
-    Tensor seed = root.gradient.defined() ? root.gradient : ops::full(ctx_, spec.dtype, spec.shape, 1);
-    STRATA_CHECK(seed.shape() == spec.shape, usage, "backward",
-                 fmt::format("a gradient {} for a root {}", seed.spec().str(), spec.str()));
-    root.variable.slot_->add(ctx_, seed);
-  }
+void Tape::walk(std::span<const std::shared_ptr<Leaf>> model_order) {
   ReadyQueue ready(ctx_, model_order, nodes_);
   ready.advance();
   while (!nodes_.empty()) {
     {
       Node node = std::move(nodes_.back());
       nodes_.pop_back();
+      for (const auto& slot : node.outputs) slot->walked = true;
       run_node(node);
       for (const auto& leaf : node.leaves) ready.used(leaf);
     }
     ready.advance();
+  }
+}
+
+void Tape::backward(std::span<const Root> roots, std::span<const std::shared_ptr<Leaf>> model_order) {
+  STRATA_CHECK(mode_.record, usage, "backward", "this tape does not record", "make it with Mode::record = true");
+  for (const auto& [variable, gradient] : roots) {  // all are checked before any is seeded
+    STRATA_CHECK(!variable.slot_ || !variable.slot_->walked, usage, "backward", "this tape was walked already",
+                 "give all roots to one call, or use a new tape");
+    STRATA_CHECK(!gradient.defined() || gradient.shape() == variable.shape(), usage, "backward",
+                 fmt::format("a gradient {} for a root {}", gradient.spec().str(), variable.spec().str()));
+  }
+  for (const auto& [variable, gradient] : roots) {
+    if (!variable.slot_) continue;  // nothing trainable led here
+    variable.slot_->add(ctx_, gradient.defined() ? gradient : ops::full(ctx_, variable.dtype(), variable.shape(), 1));
+  }
+  try {
+    walk(model_order);
+  } catch (...) {
+    nodes_.clear();
+    leaves_.clear();
+    throw;
   }
   leaves_.clear();
 }

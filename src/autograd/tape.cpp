@@ -61,8 +61,14 @@ std::vector<Tensor> Tape::values_of(Span inputs) const {
 
 std::uint32_t Tape::needs_of(Span inputs) {
   std::uint32_t needs = 0;
-  for (std::size_t i = 0; i < inputs.size(); ++i)
-    if (inputs[i].needs_grad()) needs |= 1u << i;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i].needs_grad()) continue;
+    STRATA_CHECK(i < 32, usage, "tape", fmt::format("input {} wants a gradient; a step has at most 32 such inputs", i),
+                 "join them in groups");
+    STRATA_CHECK(!inputs[i].slot_->walked, usage, "tape", "a value is used after backward has walked its tape",
+                 "use a new tape for a new forward pass");
+    needs |= 1u << i;
+  }
   return needs;
 }
 

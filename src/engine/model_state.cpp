@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include "strata/base/error.hpp"
-#include "strata/ops/copy.hpp"
 
 namespace strata::engine {
 
@@ -16,15 +15,16 @@ StateDict model_state(const nn::Module& module) {
 }
 
 void assign_state(Context& ctx, const nn::Module& module, const StateDict& state) {
-  for (const auto& parameter : module.parameters()) {
+  const auto parameters = module.parameters();
+  for (const auto& parameter : parameters) {  // all are checked before any is changed
     const auto* entry = state.find(parameter->name());
     STRATA_CHECK(entry != nullptr, data, "model state", fmt::format("'{}' is missing", parameter->name()));
-    const TensorSpec wanted = parameter->spec();
-    STRATA_CHECK(entry->value.shape() == wanted.shape, data, "model state",
+    const Shape& wanted = parameter->spec().shape;
+    STRATA_CHECK(entry->value.shape() == wanted, data, "model state",
                  fmt::format("'{}' has shape {}, the model wants {}", parameter->name(), entry->value.shape().str(),
-                             wanted.shape.str()));
-    parameter->set_value(ops::cast(ctx, ctx.upload(entry->value), wanted.dtype));
+                             wanted.str()));
   }
+  for (const auto& parameter : parameters) parameter->assign(ctx, ctx.upload(state.at(parameter->name())));
 }
 
 }  // namespace strata::engine

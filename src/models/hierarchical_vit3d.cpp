@@ -32,7 +32,7 @@ nn::Block::Options block_options(const HierarchicalVit3dConfig& config, std::int
 }  // namespace
 
 HierarchicalVit3d::HierarchicalVit3d(const Context& ctx, DType dtype, const HierarchicalVit3dConfig& config)
-    : position(ctx, dtype, validated(config).width, config.grid(), config.max_scans),
+    : position(ctx, dtype, config.width, validated(config).grid(), config.max_scans),
       patch_embed(ctx, dtype, config.channels, {config.patch}, config.width),
       norm(ctx, dtype, config.width, config.norm_epsilon),
       config_(config) {
@@ -40,14 +40,19 @@ HierarchicalVit3d::HierarchicalVit3d(const Context& ctx, DType dtype, const Hier
   if (config.register_tokens > 0) reg_token = add(token(ctx, dtype, "reg_token", config.register_tokens, config.width));
   add("", position);
   add("patch_embed", patch_embed);
-  for (std::int64_t i = 0; i <= config.depth; ++i) regroups.push_back(std::make_unique<nn::Regroup>());
+  for (std::int64_t i = 0; i <= config.depth; ++i) regroups_.push_back(std::make_unique<nn::Regroup>());
   for (std::int64_t i = 0; i < config.depth; ++i) {
     blocks.push_back(std::make_unique<nn::Block>(ctx, dtype, block_options(config, i)));
-    add(fmt::format("regroups.{}", i), *regroups[static_cast<std::size_t>(i)]);
+    add(fmt::format("regroups.{}", i), *regroups_[static_cast<std::size_t>(i)]);
     add(fmt::format("blocks.{}", i), *blocks.back());
   }
-  add(fmt::format("regroups.{}", config.depth), *regroups.back());
+  add(fmt::format("regroups.{}", config.depth), *regroups_.back());
   add("norm", norm);
+}
+
+void HierarchicalVit3d::set_regroup(std::size_t i, std::unique_ptr<nn::Regroup> regroup) {
+  replace_child(*regroups_.at(i), *regroup);
+  regroups_[i] = std::move(regroup);
 }
 
 nn::Tokens HierarchicalVit3d::embed(Tape& tape, const Variable& scans, const StudyBatch& batch,
@@ -65,7 +70,7 @@ nn::Tokens HierarchicalVit3d::embed(Tape& tape, const Variable& scans, const Stu
 }
 
 nn::Tokens HierarchicalVit3d::block(Tape& tape, const nn::Tokens& tokens, std::size_t index) {
-  nn::Tokens at = regroups[index]->forward(tape, tokens, config_.level(static_cast<std::int64_t>(index)));
+  nn::Tokens at = regroups_[index]->forward(tape, tokens, config_.level(static_cast<std::int64_t>(index)));
   nn::Block& block = *blocks[index];
   const nn::StudyLayoutPtr layout = at.layout;
   const nn::Level level = at.level;
@@ -79,7 +84,7 @@ nn::Tokens HierarchicalVit3d::block(Tape& tape, const nn::Tokens& tokens, std::s
 }
 
 nn::Tokens HierarchicalVit3d::to_study(Tape& tape, const nn::Tokens& tokens) {
-  return regroups.back()->forward(tape, tokens, nn::Level::study);
+  return regroups_.back()->forward(tape, tokens, nn::Level::study);
 }
 
 nn::Tokens HierarchicalVit3d::features(Tape& tape, const StudyBatch& batch, nn::StudyLayoutPtr layout) {

@@ -42,11 +42,11 @@ class Source {
   std::set<std::string> used_;
 };
 
-void set(nn::Parameter& parameter, const Tensor& value) {
+void set(Context& ctx, nn::Parameter& parameter, const Tensor& value) {
   STRATA_CHECK(value.shape() == parameter.spec().shape, data, "MAE initialisation",
                fmt::format("'{}' has shape {}, the model wants {}", parameter.name(), value.shape().str(),
                            parameter.spec().shape.str()));
-  parameter.set_value(value);
+  parameter.assign(ctx, value);
 }
 
 // [C, channels, kh, kw] -> [C, 1, pd, ph, pw]
@@ -84,8 +84,8 @@ void set_position(Context& ctx, HierarchicalVit3d& trunk, Source& source) {
   const Tensor flat = table.reshape({rows, width});
   Tensor cls = source.take("cls_token");
   if (prefix == 1) cls = ops::add(ctx, cls, flat.slice(0, 0, 1).reshape({1, 1, width}));
-  set(*trunk.cls_token, cls);
-  set(*trunk.position.spatial, inflate_table(ctx, flat.slice(0, prefix, rows), side, trunk.config().grid()));
+  set(ctx, *trunk.cls_token, cls);
+  set(ctx, *trunk.position.spatial, inflate_table(ctx, flat.slice(0, prefix, rows), side, trunk.config().grid()));
 }
 
 }  // namespace
@@ -96,9 +96,9 @@ std::vector<std::string> initialise_from_mae2d(Context& ctx, HierarchicalVit3d& 
   set_position(ctx, trunk, source);
   for (const auto& [name, parameter] : trunk.named_parameters()) {
     if (name == "patch_embed.proj.weight")
-      set(*parameter, inflate_kernel(ctx, source.take(name), trunk.config().patch));
+      set(ctx, *parameter, inflate_kernel(ctx, source.take(name), trunk.config().patch));
     else if (name == "patch_embed.proj.bias" || name.starts_with("norm.") || name.starts_with("blocks."))
-      set(*parameter, source.take(name));
+      set(ctx, *parameter, source.take(name));
   }
   return source.unused();
 }

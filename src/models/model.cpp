@@ -3,20 +3,28 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "strata/base/error.hpp"
 
 namespace strata::models {
-namespace {
 
 void check(const StudyBatch& batch) {
   STRATA_CHECK(batch.scans.defined() && batch.scans.ndim() == 5, usage, "study batch",
                "scans must be [S, channels, D, H, W]");
-  STRATA_CHECK(batch.study_offsets.size() >= 2 && batch.study_offsets.back() == batch.scans.dim(0), data, "study batch",
-               fmt::format("study offsets end at {} but there are {} scans",
-                           batch.study_offsets.empty() ? 0 : batch.study_offsets.back(), batch.scans.dim(0)));
+  const auto& offsets = batch.study_offsets;
+  STRATA_CHECK(offsets.size() >= 2, data, "study batch", "the batch has no studies", "leave empty batches out");
+  STRATA_CHECK(offsets.front() == 0 && std::ranges::is_sorted(offsets), data, "study batch",
+               "study offsets must begin with 0 and never fall");
+  STRATA_CHECK(offsets.back() == batch.scans.dim(0), data, "study batch",
+               fmt::format("study offsets end at {} but there are {} scans", offsets.back(), batch.scans.dim(0)));
+  STRATA_CHECK(batch.ordinals.size() + 1 == offsets.size(), data, "study batch",
+               fmt::format("{} ordinals for {} studies", batch.ordinals.size(), offsets.size() - 1));
+  STRATA_CHECK(
+      batch.scan_positions.empty() || static_cast<std::int64_t>(batch.scan_positions.size()) == batch.scans.dim(0),
+      usage, "study batch",
+      fmt::format("{} scan positions for {} scans", batch.scan_positions.size(), batch.scans.dim(0)));
 }
-
-}  // namespace
 
 Variable VisualEncoder::forward(Tape& tape, const StudyBatch& given) {
   check(given);

@@ -32,6 +32,7 @@ void normalise_intensity(StudyBatch& batch, double full_scale) {
 }
 
 StudyBatch select_scans(const Context& ctx, const StudyBatch& batch, std::int64_t limit, std::uint64_t seed) {
+  check(batch);
   std::vector<std::int64_t> chosen;
   StudyBatch result = batch;
   result.study_offsets = {0};

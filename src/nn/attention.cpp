@@ -54,6 +54,12 @@ Attention::Attention(const Context& ctx, DType dtype, std::int64_t width, std::i
       core_(std::make_shared<AttentionCore>()) {
   add("qkv", qkv);
   add("proj", proj);
+  add("core", *core_);
+}
+
+void Attention::set_core(std::shared_ptr<AttentionCore> core) {
+  replace_child(*core_, *core);
+  core_ = std::move(core);
 }
 
 Variable Attention::forward(Tape& tape, const Variable& input, const Sequences& sequences) {

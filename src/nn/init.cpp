@@ -92,9 +92,13 @@ Tensor tensor_from(const Context& ctx, DType dtype, const Shape& shape, const st
 void initialise(const Context& ctx, Module& root, std::uint64_t seed) {
   for (const auto& [path, parameter] : root.named_parameters()) {
     if (parameter->role() == Role::buffer) continue;
-    const auto& spec = parameter->spec();
-    parameter->set_value(
-        tensor_from(ctx, spec.dtype, spec.shape, initial_values(parameter->init(), seed, path, spec.shape.numel())));
+    STRATA_CHECK(parameter->placement().is_whole(), usage, path, "only a part of it is here",
+                 "initialise before placing");
+    const DType dtype = parameter->has_master() ? parameter->master().dtype() : parameter->spec().dtype;
+    const Shape& shape = parameter->spec().shape;
+    Context context = ctx;
+    parameter->assign(context,
+                      tensor_from(ctx, dtype, shape, initial_values(parameter->init(), seed, path, shape.numel())));
   }
 }
 

@@ -30,6 +30,11 @@ ParameterPtr Module::add(ParameterPtr parameter) {
 
 void Module::add(std::string name, Module& child) { children_.emplace_back(std::move(name), &child); }
 
+void Module::replace_child(const Module& old, Module& fresh) {
+  for (auto& [name, child] : children_)
+    if (child == &old) child = &fresh;
+}
+
 std::vector<Module::Named> Module::named_parameters(const std::string& prefix) const {
   std::vector<Named> all;
   for (const auto& parameter : own_) all.push_back({join(prefix, parameter->local_name()), parameter});

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "strata/base/error.hpp"
+#include "strata/ops/copy.hpp"
 
 namespace strata::nn {
 
@@ -19,12 +20,21 @@ Parameter::Parameter(std::string name, Tensor value, std::vector<LogicalAxis> ax
                            value.shape().str(), value.numel()));
 }
 
+void Parameter::assign(Context& ctx, const Tensor& contents) {
+  STRATA_CHECK(contents.shape() == spec().shape, internal, name(),
+               fmt::format("contents of shape {} for a parameter of {}", contents.shape().str(), spec().shape.str()));
+  if (has_master()) master_ = ops::cast(ctx, contents, master_.dtype());
+  set_value(ops::cast(ctx, contents, spec().dtype));
+}
+
 void Parameter::place(Placement placement, Tensor value) {
   const Shape local = placement.local_shape(global_shape_);
   STRATA_CHECK(
       local == value.shape(), internal, name(),
       fmt::format("a part of shape {} was given where the placement holds {}", value.shape().str(), local.str()));
   placement_ = std::move(placement);
+  master_ = {};
+  clear_grad();
   set_value(std::move(value));
 }
 

@@ -15,6 +15,9 @@ namespace {
 void check(const StudyShape& shape) {
   STRATA_CHECK(shape.studies() > 0 && shape.scans() > 0, data, "study layout", "the batch has no studies or no scans",
                "leave empty studies out of the batch");
+  STRATA_CHECK(shape.study_offsets.front() == 0, data, "study layout", "study offsets must begin with 0");
+  STRATA_CHECK(shape.tokens_a_scan() > 0, data, "study layout", "scans have no voxels along an axis",
+               "leave empty scans out of the batch");
   STRATA_CHECK(static_cast<std::int64_t>(shape.ordinals.size()) == shape.studies(), internal, "study layout",
                fmt::format("{} ordinals for {} studies", shape.ordinals.size(), shape.studies()));
   for (std::int64_t b = 0; b < shape.studies(); ++b) {

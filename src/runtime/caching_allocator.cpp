@@ -21,6 +21,11 @@ std::size_t CachingAllocator::size_class(std::size_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
+bool CachingAllocator::hoards(std::size_t rounded) const {
+  constexpr std::int64_t kSlack = std::int64_t{256} << 20;
+  return report_.reserved + static_cast<std::int64_t>(rounded) > high_water_ + high_water_ / 2 + kSlack;
+}
+
 void* CachingAllocator::reuse_or_take(std::size_t rounded) {
   const auto row = cached_.find(rounded);
   if (row != cached_.end() && !row->second.empty()) {
@@ -29,6 +34,7 @@ void* CachingAllocator::reuse_or_take(std::size_t rounded) {
     ++report_.reused;
     return block;
   }
+  if (hoards(rounded)) release_cached();
   void* block = take_(rounded);
   if (block == nullptr) {
     release_cached();
@@ -48,6 +54,7 @@ void* CachingAllocator::allocate(std::size_t bytes) {
   ++report_.allocations;
   report_.in_use += static_cast<std::int64_t>(rounded);
   report_.peak = std::max(report_.peak, report_.in_use);
+  high_water_ = std::max(high_water_, report_.in_use);
   return block;
 }
 
@@ -55,12 +62,15 @@ void CachingAllocator::free(void* data, std::size_t bytes) noexcept {
   const std::size_t rounded = size_class(bytes);
   const std::scoped_lock lock(mutex_);
   report_.in_use -= static_cast<std::int64_t>(rounded);
-  if (cache_) {
-    cached_[rounded].push_back(data);
-  } else {
-    give_(data, rounded);
-    report_.reserved -= static_cast<std::int64_t>(rounded);
+  try {
+    if (cache_) {
+      cached_[rounded].push_back(data);
+      return;
+    }
+  } catch (...) {  // no memory to remember the block: give it back instead
   }
+  give_(data, rounded);
+  report_.reserved -= static_cast<std::int64_t>(rounded);
 }
 
 void CachingAllocator::release_cached() {

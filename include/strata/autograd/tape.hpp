@@ -88,7 +88,9 @@ class Tape {
 
   // Walks back from the roots with the gradients given (an undefined one: ones). `model_order` lists trainable leaves
   // whose gradient-ready callbacks fire, each once: in the reverse of this order on every rank, each after its last
-  // use; a leaf that was not used gets zeros. The tape is empty afterwards. Gradients of `input`s: grad_of.
+  // use; a leaf that was not used gets zeros. The tape is empty afterwards and its values cannot be
+  // used again: give all roots to one call. An error from a rule or a callback empties the tape too; gradients of
+  // leaves are then incomplete. Gradients of `input`s: grad_of.
   struct Root {
     Variable variable;
     Tensor gradient;
@@ -113,7 +115,8 @@ class Tape {
   void note_leaf(const std::shared_ptr<Leaf>& leaf);
   void run_node(Node& node);
   std::vector<Tensor> values_of(Span inputs) const;
-  static std::uint32_t needs_of(Span inputs);
+  static std::uint32_t needs_of(Span inputs);  // also refuses values whose steps backward has walked already
+  void walk(std::span<const std::shared_ptr<Leaf>> model_order);
   [[noreturn]] static void no_rule(std::string_view name);
 
   Context& ctx_;

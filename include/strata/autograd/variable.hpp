@@ -65,7 +65,8 @@ namespace detail {
 // Where the gradient of a value is gathered while backward walks.
 struct Slot {
   Tensor grad;
-  bool keep = false;  // an input somebody will ask for
+  bool walked = false;  // backward has passed the step that made it
+  bool keep = false;    // an input somebody will ask for
   std::shared_ptr<Leaf> leaf;
   void add(Context& ctx, Tensor gradient);
 };

@@ -49,6 +49,10 @@ class HierarchicalVit3d final : public nn::Module {
   nn::Tokens features(Tape& tape, const StudyBatch& batch,
                       nn::StudyLayoutPtr layout);  // all tokens at study level after the last norm
 
+  // Regroup i stands before block i, the last one behind them all. A plan may replace them.
+  nn::Regroup& regroup(std::size_t i) { return *regroups_.at(i); }
+  void set_regroup(std::size_t i, std::unique_ptr<nn::Regroup> regroup);
+
   const HierarchicalVit3dConfig& config() const { return config_; }
   std::int64_t prefix() const { return 1 + config_.register_tokens; }
 
@@ -56,11 +60,10 @@ class HierarchicalVit3d final : public nn::Module {
   nn::Position3d position;
   nn::PatchEmbed3d patch_embed;
   std::vector<std::unique_ptr<nn::Block>> blocks;
-  std::vector<std::unique_ptr<nn::Regroup>>
-      regroups;  // regroups[i] stands before block i, the last one behind them all
   nn::LayerNorm norm;
 
  private:
+  std::vector<std::unique_ptr<nn::Regroup>> regroups_;
   HierarchicalVit3dConfig config_;
 };
 

@@ -27,6 +27,10 @@ struct StudyBatch {
   std::int64_t studies() const { return static_cast<std::int64_t>(study_offsets.size()) - 1; }
 };
 
+// Offsets from 0 to S without falling, one ordinal a study, positions for all scans or none: an error that says what
+// disagrees otherwise.
+void check(const StudyBatch& batch);
+
 // The published intensity normalisation, (x − 0.449) / 0.226 of a value x in [0, 1], for values stored in [0,
 // `full_scale`] (255 for u8).
 void normalise_intensity(StudyBatch& batch, double full_scale);

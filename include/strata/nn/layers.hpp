@@ -72,7 +72,7 @@ class Attention final : public Module {
   Variable forward(Tape& tape, const Variable& x, const Sequences& sequences);
 
   std::int64_t head_width() const { return head_width_; }
-  void set_core(std::shared_ptr<AttentionCore> core) { core_ = std::move(core); }
+  void set_core(std::shared_ptr<AttentionCore> core);
   AttentionCore& core() { return *core_; }
 
   Linear qkv, proj;

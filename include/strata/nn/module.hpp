@@ -22,9 +22,12 @@ namespace strata::nn {
 using autograd::Tape;
 using autograd::Variable;
 
-// All optional. `before` sees the module's input, `after` its output; `before_backward` is called when backward enters
-// the module (from its output), `after_backward` when it has left it. Gathering parameters (ZeRO 3) uses
-// `before_forward`, `after_forward` and the backward pair.
+// Layers that take and give rows call them: Linear, LayerNorm, Attention, Mlp, Block, Regroup, PatchEmbed3d,
+// Position3d. An attention core has three inputs and no hooks: replace it. Parameters gathered by hooks are also read
+// when a cheap layer runs again for its successor (selective checkpointing), so such hooks stand on modules that hold
+// both, as Block does. All optional. `before` sees the module's input, `after` its output; `before_backward` is called
+// when backward enters the module (from its output), `after_backward` when it has left it. Gathering parameters (ZeRO
+// 3) uses `before_forward`, `after_forward` and the backward pair.
 struct Hooks {
   std::function<void()> before_forward, after_forward;
   std::function<Variable(Tape&, const Variable&)> before, after;
@@ -62,6 +65,7 @@ class Module {
 
   ParameterPtr add(ParameterPtr parameter);
   void add(std::string name, Module& child);
+  void replace_child(const Module& old, Module& fresh);  // in its place, under its name
 
   // Runs `body` between the hooks.
   template <class Body>

@@ -32,7 +32,10 @@ class Parameter final : public autograd::Leaf {
   const Placement& placement() const { return placement_; }
   const Shape& global_shape() const { return global_shape_; }
 
-  // Seam 1: keep only a part. `value` holds the box of `placement`.
+  // New contents of the same shape, in any floating type: master and value are set from it, each in its own type.
+  void assign(Context& ctx, const Tensor& contents);
+
+  // Seam 1: keep only a part (gradient and master start anew). `value` holds the box of `placement`.
   void place(Placement placement, Tensor value);
 
   const Tensor& master() const { return master_.defined() ? master_ : value(); }

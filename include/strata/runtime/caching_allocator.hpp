@@ -36,6 +36,7 @@ class CachingAllocator {
 
  private:
   void* reuse_or_take(std::size_t rounded);
+  bool hoards(std::size_t rounded) const;  // work of many different sizes would keep far more than it ever used at once
   void release_cached();
 
   Take take_;
@@ -44,6 +45,7 @@ class CachingAllocator {
   mutable std::mutex mutex_;
   std::map<std::size_t, std::vector<void*>> cached_;
   MemoryReport report_;
+  std::int64_t high_water_ = 0;  // most that was ever in use
 };
 
 }  // namespace strata

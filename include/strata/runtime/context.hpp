@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "strata/base/error.hpp"
 #include "strata/runtime/backend.hpp"
 #include "strata/runtime/kernel_table.hpp"
 
@@ -53,6 +54,8 @@ Tensor host_tensor(DType dtype, const Shape& shape);
 
 template <class T>
 Tensor Context::tensor(std::span<const T> values, const Shape& shape) const {
+  STRATA_CHECK(static_cast<std::int64_t>(values.size()) == shape.numel(), internal, "context",
+               "a tensor of " + shape.str() + " from " + std::to_string(values.size()) + " values");
   return upload(Tensor::borrow(const_cast<T*>(values.data()), dtype_of<T>, shape));
 }
 

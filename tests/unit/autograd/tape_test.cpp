@@ -170,6 +170,27 @@ TEST_F(TapeTest, WrongUseIsSaid) {
             "[backward] a gradient f64[2] for a root f64[1]");
 }
 
+TEST_F(TapeTest, AWalkedTapeIsNotUsedAgain) {
+  Tape tape(device_.ctx, {});
+  const Variable x = tape.input(device_.f64({2}, {1}));
+  const Variable y = tape.apply1(ops::Mul{}, {x, x});
+  const Variable other = tape.apply1(ops::Scale{3}, {y});
+  tape.backward(y);
+  EXPECT_EQ(fixtures::message_of([&] { tape.backward(other); }, ErrorKind::usage),
+            "[backward] this tape was walked already: give all roots to one call, or use a new tape");
+  EXPECT_EQ(fixtures::message_of([&] { tape.apply1(ops::Scale{3}, {y}); }, ErrorKind::usage),
+            "[tape] a value is used after backward has walked its tape: use a new tape for a new forward pass");
+}
+
+TEST_F(TapeTest, AnErrorInBackwardEmptiesTheTape) {
+  Tape tape(device_.ctx, {});
+  const Variable x = tape.input(device_.f64({2}, {1}));
+  tape.mark([] { fail(ErrorKind::communication, "all reduce", "rank 3 is gone"); });
+  const Variable y = tape.apply1(ops::Mul{}, {x, x});
+  EXPECT_EQ(fixtures::message_of([&] { tape.backward(y); }, ErrorKind::communication), "[all reduce] rank 3 is gone");
+  EXPECT_EQ(tape.size(), 0u);
+}
+
 // A small network in every mode: the same bits, less memory.
 class CheckpointingTest : public TapeTest {
  protected:

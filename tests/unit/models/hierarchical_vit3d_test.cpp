@@ -221,6 +221,18 @@ TEST_F(EncoderTest, BadInputIsSaid) {
   wrong.study_offsets = {0, 2};
   EXPECT_EQ(message_of([&] { embed(*encoder, wrong); }, ErrorKind::data),
             "[study batch] study offsets end at 2 but there are 1 scans");
+  StudyBatch forgotten = batch({2, 1});
+  forgotten.ordinals.pop_back();
+  EXPECT_EQ(message_of([&] { embed(*encoder, forgotten, {.record = false}); }, ErrorKind::data),
+            "[study batch] 1 ordinals for 2 studies");
+  forgotten = batch({2, 1});
+  forgotten.study_offsets = {1, 2, 3};
+  EXPECT_EQ(message_of([&] { embed(*encoder, forgotten); }, ErrorKind::data),
+            "[study batch] study offsets must begin with 0 and never fall");
+  StudyBatch flat = batch({1});
+  flat.scans = device_.ctx.empty(DType::f64, {1, 1, 0, 16, 16});
+  EXPECT_EQ(message_of([&] { embed(*encoder, flat); }, ErrorKind::data),
+            "[study layout] scans have no voxels along an axis: leave empty scans out of the batch");
   StudyBatch none;
   EXPECT_EQ(message_of([&] { embed(*encoder, none); }, ErrorKind::usage),
             "[study batch] scans must be [S, channels, D, H, W]");
@@ -228,6 +240,24 @@ TEST_F(EncoderTest, BadInputIsSaid) {
   positions.scan_positions = {0, 4};
   EXPECT_EQ(message_of([&] { embed(*encoder, positions); }, ErrorKind::usage),
             "[scan positions] row 4 does not exist in a table of 4 rows: raise max_scans or give other positions");
+}
+
+TEST_F(EncoderTest, ARegroupIsReplaceable) {
+  struct Counting final : nn::Regroup {
+    explicit Counting(int& calls) : calls_(calls) {}
+    nn::Tokens forward(Tape& tape, const nn::Tokens& tokens, nn::Level to) override {
+      ++calls_;
+      return Regroup::forward(tape, tokens, to);
+    }
+    int& calls_;
+  };
+  const auto encoder = model(small());
+  const auto before = host(embed(*encoder, batch({2})));
+  int calls = 0;
+  encoder->trunk.set_regroup(1, std::make_unique<Counting>(calls));
+  EXPECT_EQ(host(embed(*encoder, batch({2}))), before);
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(&encoder->find("trunk.regroups.1"), &encoder->trunk.regroup(1));
 }
 
 TEST(Variants, HaveThePublishedSizes) {
