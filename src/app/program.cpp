@@ -32,8 +32,8 @@ constexpr std::array kCommands{
 };
 
 [[noreturn]] void unknown_command(std::string_view name) {
-  std::vector<std::string_view> names;
-  for (const auto& command : kCommands) names.push_back(command.name);
+  std::array<std::string_view, kCommands.size()> names;
+  std::ranges::transform(kCommands, names.begin(), &Command::name);
   const auto near = nearest_name(name, names);
   fail(ErrorKind::usage, "arguments", fmt::format("there is no command '{}'", name),
        near.empty() ? "strata --help lists the commands" : fmt::format("did you mean '{}'?", near));
