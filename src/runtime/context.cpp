@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <limits>
 
 #include "strata/base/error.hpp"
 
@@ -33,6 +34,9 @@ class HostStorage final : public Storage {
 };
 
 std::size_t bytes_of(DType dtype, const Shape& shape) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / 8;
+  STRATA_CHECK(shape.numel() <= kMost, usage, "memory", fmt::format("{} is larger than any memory", shape.str()));
+
   return static_cast<std::size_t>(shape.numel()) * size_of(dtype);
 }
 
