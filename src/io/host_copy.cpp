@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 #include "strata/base/error.hpp"
@@ -75,16 +76,17 @@ Tensor dense_on_host(const Tensor& tensor) {
 }
 
 std::optional<std::uint64_t> checked_bytes(std::span<const std::int64_t> extents, std::size_t element_size) {
-  std::int64_t nonzero = static_cast<std::int64_t>(element_size);
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / 8;  // what a Shape takes, whatever its type
+  std::int64_t nonzero = 1;
   bool empty = false;
   for (const auto extent : extents) {
     if (extent == 0) {
       empty = true;
-    } else if (__builtin_mul_overflow(nonzero, extent, &nonzero)) {
+    } else if (__builtin_mul_overflow(nonzero, extent, &nonzero) || nonzero > kMost) {
       return std::nullopt;
     }
   }
-  return empty ? 0 : static_cast<std::uint64_t>(nonzero);
+  return empty ? 0 : static_cast<std::uint64_t>(nonzero) * element_size;
 }
 
 std::optional<std::int64_t> first_non_finite(const Tensor& tensor) {

@@ -17,9 +17,9 @@ namespace strata::io {
 Tensor dense_on_host(
     const Tensor& tensor);  // the tensor itself when it is dense already; memory of a device: internal error
 
-// Bytes of a dense tensor; nothing when they, or the product without the zero extents, leave 63 bits (the strides of a
-// tensor that holds nothing are products of its other extents). For extents that come out of files, before they become
-// a Shape. None may be negative.
+// Bytes of a dense tensor; nothing when the product without the zero extents is more than a Shape can count (the
+// strides of a tensor that holds nothing are products of its other extents). Elements of at most 8 bytes. For extents
+// that come out of files, before they become a Shape. None may be negative.
 std::optional<std::uint64_t> checked_bytes(std::span<const std::int64_t> extents, std::size_t element_size);
 
 // Row-major number of the first NaN or infinity of a dense host tensor; integers have none.
