@@ -49,12 +49,12 @@ void Tape::run_node(Node& node) {
     if (i >= node.inputs.size() || !node.inputs[i] || !results[i].defined()) continue;
     Tensor gradient = std::move(results[i]);
     results[i] = {};
-    node.inputs[i]->add(ctx_, std::move(gradient));
+    node.inputs[i]->add(work_, std::move(gradient));
   }
 }
 
 void Tape::walk(std::span<const std::shared_ptr<Leaf>> model_order) {
-  ReadyQueue ready(ctx_, model_order, nodes_);
+  ReadyQueue ready(work_, model_order, nodes_);
   ready.advance();
   while (!nodes_.empty()) {
     {
@@ -78,7 +78,7 @@ void Tape::backward(std::span<const Root> roots, std::span<const std::shared_ptr
   }
   for (const auto& [variable, gradient] : roots) {
     if (!variable.slot_) continue;  // nothing trainable led here
-    variable.slot_->add(ctx_, gradient.defined() ? gradient : ops::full(ctx_, variable.dtype(), variable.shape(), 1));
+    variable.slot_->add(work_, gradient.defined() ? gradient : ops::full(work_, variable.dtype(), variable.shape(), 1));
   }
   try {
     walk(model_order);

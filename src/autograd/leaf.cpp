@@ -13,7 +13,9 @@ Leaf::Leaf(std::string name, Tensor value, bool trainable)
       value_(std::move(value)),
       spec_(value_.spec()),
       trainable_(trainable),
-      grad_type_(ops::accumulation_type(spec_.dtype)) {}
+      grad_type_(ops::accumulation_type(spec_.dtype)) {
+  if (value_.defined()) value_.storage()->label(MemoryKind::parameters);
+}
 
 const Tensor& Leaf::value() const {
   STRATA_CHECK(value_.defined(), internal, name_, "its storage is released",
@@ -24,6 +26,12 @@ const Tensor& Leaf::value() const {
 void Leaf::set_value(Tensor value) {
   value_ = std::move(value);
   spec_ = value_.spec();
+  if (value_.defined()) value_.storage()->label(MemoryKind::parameters);
+}
+
+void Leaf::set_grad(Tensor grad) {
+  grad_ = std::move(grad);
+  if (grad_.defined()) grad_.storage()->label(MemoryKind::gradients);
 }
 
 void Leaf::accumulate(Context& ctx, Tensor gradient) {
@@ -35,15 +43,15 @@ void Leaf::accumulate(Context& ctx, Tensor gradient) {
   }
   const bool ours = gradient.dtype() == grad_type_ && gradient.is_dense() && gradient.storage().use_count() == 1;
   if (ours) {
-    grad_ = std::move(gradient);
+    set_grad(std::move(gradient));
   } else {
-    grad_ = gradient.dtype() == grad_type_ ? ops::run1(ctx, ops::Copy{}, {gradient})
-                                           : ops::cast(ctx, ops::dense(ctx, gradient), grad_type_);
+    set_grad(gradient.dtype() == grad_type_ ? ops::run1(ctx, ops::Copy{}, {gradient})
+                                            : ops::cast(ctx, ops::dense(ctx, gradient), grad_type_));
   }
 }
 
 void Leaf::ensure_grad(Context& ctx) {
-  if (!grad_.defined()) grad_ = ops::full(ctx, grad_type_, spec_.shape, 0);
+  if (!grad_.defined()) set_grad(ops::full(ctx, grad_type_, spec_.shape, 0));
 }
 
 void Leaf::notify_ready() {

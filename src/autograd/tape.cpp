@@ -12,7 +12,8 @@
 
 namespace strata::autograd {
 
-Tape::Tape(Context& ctx, Mode mode) : ctx_(ctx), mode_(mode) {}
+Tape::Tape(const Context& ctx, Mode mode)
+    : ctx_(ctx.labelled(MemoryKind::activations)), work_(ctx.labelled(MemoryKind::work)), mode_(mode) {}
 Tape::~Tape() = default;
 std::size_t Tape::size() const { return nodes_.size(); }
 
@@ -117,8 +118,8 @@ void Tape::record_op(std::string_view name, Span inputs, Variables& outputs, ops
     std::vector<Tensor> in, out, dense_grads;
     for (const auto& kept : kept_inputs) in.push_back(kept.get());
     for (const auto& kept : kept_outputs) out.push_back(kept.get());
-    for (const auto& grad : grads) dense_grads.push_back(ops::dense(ctx_, grad));
-    return rule(ops::GradientArgs{ctx_, specs, in, out, dense_grads, needs});
+    for (const auto& grad : grads) dense_grads.push_back(ops::dense(work_, grad));
+    return rule(ops::GradientArgs{work_, specs, in, out, dense_grads, needs});
   };
   Node node{name, {}, {}, {}, std::move(run), false};
   for (const auto& input : inputs) {
@@ -167,7 +168,7 @@ Variable Tape::reshape(const Variable& x, const Shape& shape) {
   const Variable in[] = {x};
   return custom(
              "reshape", in, {ops::dense(ctx_, x.value()).reshape(shape)},
-             [this, before](Inputs grads) { return std::vector<Tensor>{ops::dense(ctx_, grads[0]).reshape(before)}; })
+             [this, before](Inputs grads) { return std::vector<Tensor>{ops::dense(work_, grads[0]).reshape(before)}; })
       .front();
 }
 
@@ -175,7 +176,7 @@ Tape::Variables Tape::columns(const Variable& x, const std::vector<std::int64_t>
   const TensorSpec whole = x.spec();
   const Variable in[] = {x};
   return custom("columns", in, ops::split_columns(x.value(), widths), [this, widths, whole](Inputs grads) {
-    return std::vector<Tensor>{ops::join_columns(ctx_, grads, widths, whole)};
+    return std::vector<Tensor>{ops::join_columns(work_, grads, widths, whole)};
   });
 }
 

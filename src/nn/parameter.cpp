@@ -23,8 +23,13 @@ Parameter::Parameter(std::string name, Tensor value, std::vector<LogicalAxis> ax
 void Parameter::assign(Context& ctx, const Tensor& contents) {
   STRATA_CHECK(contents.shape() == spec().shape, internal, name(),
                fmt::format("contents of shape {} for a parameter of {}", contents.shape().str(), spec().shape.str()));
-  if (has_master()) master_ = ops::cast(ctx, contents, master_.dtype());
+  if (has_master()) set_master(ops::cast(ctx, contents, master_.dtype()));
   set_value(ops::cast(ctx, contents, spec().dtype));
+}
+
+void Parameter::set_master(Tensor master) {
+  master_ = std::move(master);
+  if (master_.defined() && master_.storage() != value().storage()) master_.storage()->label(MemoryKind::optimizer);
 }
 
 void Parameter::place(Placement placement, Tensor value) {

@@ -52,14 +52,15 @@ void run_into(Context& ctx, const OpRef& op, Inputs inputs, Outputs outputs) {
                internal, op.name, "an output is a strided view, which this op does not write",
                "write into a dense tensor and copy");
   const auto& entry = kernel_for(ctx, op, inputs, outputs);
+  Context inside = ctx.labelled(MemoryKind::work);  // what a kernel allocates for itself
   const bool all_dense =
       op.strided || std::ranges::all_of(inputs, [](const Tensor& t) { return !t.defined() || t.is_dense(); });
   if (all_dense) {
-    entry.run(op.value, inputs, outputs, ctx);
+    entry.run(op.value, inputs, outputs, inside);
   } else {
     std::vector<Tensor> copies;
-    for (const auto& input : inputs) copies.push_back(dense(ctx, input));
-    entry.run(op.value, copies, outputs, ctx);
+    for (const auto& input : inputs) copies.push_back(dense(inside, input));
+    entry.run(op.value, copies, outputs, inside);
   }
   for (const auto& output : outputs)
     if (output.defined()) output.storage()->bump_version();

@@ -22,10 +22,11 @@ void ema_update(Context& ctx, std::span<const Tensor> averages, std::span<const 
 
 Ema::Ema(Context& ctx, const std::vector<nn::ParameterPtr>& parameters) : updates_(host_tensor(DType::i64, {})) {
   *updates_.data<std::int64_t>() = 0;
+  Context lasting = ctx.labelled(MemoryKind::optimizer);
   for (const auto& parameter : parameters) {
     if (parameter->role() != nn::Role::parameter) continue;
     parameters_.push_back(parameter);
-    averages_.push_back(ops::run1(ctx, ops::Copy{}, {parameter->master()}));
+    averages_.push_back(ops::run1(lasting, ops::Copy{}, {parameter->master()}));
   }
 }
 

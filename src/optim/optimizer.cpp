@@ -171,8 +171,9 @@ void Optimizer::create_state(Context& ctx, std::size_t share, DType type) {
   const Shape shape{shares_[share].numel()};
   auto& [first, second] = moments_[share];
   const bool wants_first = config_.algorithm != Algorithm::sgd || config_.momentum > 0;
-  if (wants_first && !first.defined()) first = ctx.zeros(type, shape);
-  if (has_second_moment(config_.algorithm) && !second.defined()) second = ctx.zeros(type, shape);
+  const Context lasting = ctx.labelled(MemoryKind::optimizer);
+  if (wants_first && !first.defined()) first = lasting.zeros(type, shape);
+  if (has_second_moment(config_.algorithm) && !second.defined()) second = lasting.zeros(type, shape);
 }
 
 void Optimizer::create_state(Context& ctx) {

@@ -44,7 +44,16 @@ void* CachingAllocator::reuse_or_take(std::size_t rounded) {
   return block;
 }
 
-void* CachingAllocator::allocate(std::size_t bytes) {
+void CachingAllocator::count(std::int64_t bytes, MemoryKind kind) {
+  report_.in_use += bytes;
+  report_.by_kind[static_cast<std::size_t>(kind)] += bytes;
+  high_water_ = std::max(high_water_, report_.in_use);
+  if (report_.in_use <= report_.peak) return;
+  report_.peak = report_.in_use;
+  report_.peak_by_kind = report_.by_kind;
+}
+
+void* CachingAllocator::allocate(std::size_t bytes, MemoryKind kind) {
   const std::size_t rounded = size_class(bytes);
   const std::scoped_lock lock(mutex_);
   void* block = reuse_or_take(rounded);
@@ -52,16 +61,21 @@ void* CachingAllocator::allocate(std::size_t bytes) {
                fmt::format("no memory for {} bytes; {} bytes are in use, peak {}", bytes, report_.in_use, report_.peak),
                "use a smaller batch, activation checkpointing, or more ranks");
   ++report_.allocations;
-  report_.in_use += static_cast<std::int64_t>(rounded);
-  report_.peak = std::max(report_.peak, report_.in_use);
-  high_water_ = std::max(high_water_, report_.in_use);
+  count(static_cast<std::int64_t>(rounded), kind);
   return block;
 }
 
-void CachingAllocator::free(void* data, std::size_t bytes) noexcept {
+void CachingAllocator::relabel(std::size_t bytes, MemoryKind from, MemoryKind to) noexcept {
+  const auto rounded = static_cast<std::int64_t>(size_class(bytes));
+  const std::scoped_lock lock(mutex_);
+  report_.by_kind[static_cast<std::size_t>(from)] -= rounded;
+  report_.by_kind[static_cast<std::size_t>(to)] += rounded;
+}
+
+void CachingAllocator::free(void* data, std::size_t bytes, MemoryKind kind) noexcept {
   const std::size_t rounded = size_class(bytes);
   const std::scoped_lock lock(mutex_);
-  report_.in_use -= static_cast<std::int64_t>(rounded);
+  count(-static_cast<std::int64_t>(rounded), kind);
   try {
     if (cache_) {
       cached_[rounded].push_back(data);
@@ -96,6 +110,7 @@ MemoryReport CachingAllocator::report() const {
 void CachingAllocator::reset_peak() {
   const std::scoped_lock lock(mutex_);
   report_.peak = report_.in_use;
+  report_.peak_by_kind = report_.by_kind;
 }
 
 }  // namespace strata

@@ -14,15 +14,22 @@ namespace {
 // Gives its memory back to the backend that lent it, ordered on the stream it was lent for.
 class BackendStorage final : public Storage {
  public:
-  BackendStorage(std::shared_ptr<Backend> backend, Stream stream, std::size_t bytes)
-      : Storage(backend->allocate(bytes, stream), bytes, backend->device()),
+  BackendStorage(std::shared_ptr<Backend> backend, Stream stream, std::size_t bytes, MemoryKind kind)
+      : Storage(backend->allocate(bytes, stream, kind), bytes, backend->device()),
         backend_(std::move(backend)),
-        stream_(std::move(stream)) {}
-  ~BackendStorage() override { backend_->free(data(), bytes(), stream_); }
+        stream_(std::move(stream)),
+        kind_(kind) {}
+  ~BackendStorage() override { backend_->free(data(), bytes(), stream_, kind_); }
+
+  void label(MemoryKind kind) override {
+    if (kind != kind_) backend_->relabel(bytes(), kind_, kind);
+    kind_ = kind;
+  }
 
  private:
   std::shared_ptr<Backend> backend_;
   Stream stream_;
+  MemoryKind kind_;
 };
 
 class HostStorage final : public Storage {
@@ -46,10 +53,20 @@ Tensor host_tensor(DType dtype, const Shape& shape) {
   return Tensor(std::make_shared<HostStorage>(bytes_of(dtype, shape)), dtype, shape);
 }
 
-Context Context::on(Stream stream) const { return Context(backend_, *kernels_, std::move(stream)); }
+Context Context::on(Stream stream) const {
+  Context other = *this;
+  other.stream_ = std::move(stream);
+  return other;
+}
+
+Context Context::labelled(MemoryKind kind) const {
+  Context other = *this;
+  other.kind_ = kind;
+  return other;
+}
 
 Tensor Context::empty(DType dtype, const Shape& shape) const {
-  return Tensor(std::make_shared<BackendStorage>(backend_, stream_, bytes_of(dtype, shape)), dtype, shape);
+  return Tensor(std::make_shared<BackendStorage>(backend_, stream_, bytes_of(dtype, shape), kind_), dtype, shape);
 }
 
 Tensor Context::zeros(DType dtype, const Shape& shape) const {

@@ -21,8 +21,15 @@ class HostBackend final : public Backend {
   Device device() const override { return {}; }
   MemoryReport memory() const override { return allocator_.report(); }
   void reset_peak() override { allocator_.reset_peak(); }
-  void* allocate(std::size_t bytes, const Stream&) override { return allocator_.allocate(bytes); }
-  void free(void* data, std::size_t bytes, const Stream&) noexcept override { allocator_.free(data, bytes); }
+  void* allocate(std::size_t bytes, const Stream&, MemoryKind kind) override {
+    return allocator_.allocate(bytes, kind);
+  }
+  void free(void* data, std::size_t bytes, const Stream&, MemoryKind kind) noexcept override {
+    allocator_.free(data, bytes, kind);
+  }
+  void relabel(std::size_t bytes, MemoryKind from, MemoryKind to) noexcept override {
+    allocator_.relabel(bytes, from, to);
+  }
 
   void copy(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes,
             const Stream&) override {

@@ -41,7 +41,8 @@ class Tape {
   using Rule = std::function<std::vector<Tensor>(Inputs grads)>;
   using Region = std::function<Variables(Tape&, Span inputs)>;
 
-  Tape(Context& ctx, Mode mode);
+  // Works where `ctx` works; what it allocates is counted as activations, in backward as work.
+  Tape(const Context& ctx, Mode mode);
   ~Tape();
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
@@ -119,7 +120,8 @@ class Tape {
   void walk(std::span<const std::shared_ptr<Leaf>> model_order);
   [[noreturn]] static void no_rule(std::string_view name);
 
-  Context& ctx_;
+  mutable Context ctx_;   // what forward makes: activations
+  mutable Context work_;  // what backward makes on its way
   Mode mode_;
   std::vector<Node> nodes_;
   std::unordered_map<Leaf*, std::shared_ptr<detail::Slot>> leaves_;

@@ -38,7 +38,7 @@ class Leaf {
   // The gradient summed so far, in `grad_type` (default: the accumulation type of the value); undefined before the
   // first backward. A plan may put a view of its own buffer here: gradients are then added in place.
   const Tensor& grad() const { return grad_; }
-  void set_grad(Tensor grad) { grad_ = std::move(grad); }
+  void set_grad(Tensor grad);
   DType grad_type() const { return grad_type_; }
   void set_grad_type(DType type) { grad_type_ = type; }
   void clear_grad() { grad_ = {}; }

@@ -40,7 +40,7 @@ class Parameter final : public autograd::Leaf {
 
   const Tensor& master() const { return master_.defined() ? master_ : value(); }
   bool has_master() const { return master_.defined(); }
-  void set_master(Tensor master) { master_ = std::move(master); }
+  void set_master(Tensor master);
 
  private:
   std::string local_name_;

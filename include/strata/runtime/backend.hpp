@@ -14,14 +14,16 @@
 
 namespace strata {
 
-// Bytes. `reserved` is what was taken from the system, in use or cached; `peak` is the highest `in_use` since the last
-// reset.
+// Bytes, rounded up as the allocator does. `reserved` is what was taken from the system, in use or cached; `peak` is
+// the highest `in_use` since the last reset.
 struct MemoryReport {
   std::int64_t in_use = 0;
   std::int64_t peak = 0;
   std::int64_t reserved = 0;
   std::int64_t allocations = 0;  // calls answered
   std::int64_t reused = 0;       // of those, answered without asking the system
+  BytesByKind by_kind{};         // of `in_use`
+  BytesByKind peak_by_kind{};    // of `peak`, at that moment
 };
 
 class Backend {
@@ -35,8 +37,10 @@ class Backend {
   virtual void reset_peak() = 0;
   // 64-byte aligned at least; out of memory: environment error that says how much was asked for and what is in use. 0
   // bytes: a valid unique pointer.
-  virtual void* allocate(std::size_t bytes, const Stream& stream) = 0;
-  virtual void free(void* data, std::size_t bytes, const Stream& stream) noexcept = 0;
+  virtual void* allocate(std::size_t bytes, const Stream& stream, MemoryKind kind) = 0;
+  // `kind`: the block's last one.
+  virtual void free(void* data, std::size_t bytes, const Stream& stream, MemoryKind kind) noexcept = 0;
+  virtual void relabel(std::size_t bytes, MemoryKind from, MemoryKind to) noexcept = 0;
   // Dense bytes between any two devices of which this backend's is one; ordered on `stream`.
   virtual void copy(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes,
                     const Stream& stream) = 0;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Keeps freed blocks and hands them out again, with statistics: a training step asks for the same sizes over and over,
-// and asking the system costs page faults (or, on a device, a synchronisation). Blocks are rounded up to size classes
-// of at most 12.5 % waste. Not for tiny long-lived objects. Stream-ordered use is the caller's: one allocator a stream,
-// or frees ordered by the backend. Thread-safe.
+// Keeps freed blocks and hands them out again, with statistics by kind: a training step asks for the same sizes over
+// and over, and asking the system costs page faults (or, on a device, a synchronisation). Blocks are rounded up to size
+// classes of at most 12.5 % waste. Not for tiny long-lived objects. Stream-ordered use is the caller's: one allocator a
+// stream, or frees ordered by the backend. Thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -26,8 +26,10 @@ class CachingAllocator {
   CachingAllocator(const CachingAllocator&) = delete;
   CachingAllocator& operator=(const CachingAllocator&) = delete;
 
-  void* allocate(std::size_t bytes);  // environment error when even an emptied cache leaves too little
-  void free(void* data, std::size_t bytes) noexcept;
+  // Environment error when even an emptied cache leaves too little.
+  void* allocate(std::size_t bytes, MemoryKind kind = MemoryKind::other);
+  void free(void* data, std::size_t bytes, MemoryKind kind = MemoryKind::other) noexcept;
+  void relabel(std::size_t bytes, MemoryKind from, MemoryKind to) noexcept;
   void trim();  // give all cached blocks back
   MemoryReport report() const;
   void reset_peak();
@@ -35,6 +37,7 @@ class CachingAllocator {
   static std::size_t size_class(std::size_t bytes);
 
  private:
+  void count(std::int64_t bytes, MemoryKind kind);
   void* reuse_or_take(std::size_t rounded);
   bool hoards(std::size_t rounded) const;  // work of many different sizes would keep far more than it ever used at once
   void release_cached();

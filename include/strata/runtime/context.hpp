@@ -22,7 +22,9 @@ class Context {
   Backend& backend() const { return *backend_; }
   const KernelTable& kernels() const { return *kernels_; }
   const Stream& stream() const { return stream_; }
-  Context on(Stream stream) const;  // the same device, another stream
+  MemoryKind kind() const { return kind_; }
+  Context on(Stream stream) const;          // the same device, another stream
+  Context labelled(MemoryKind kind) const;  // the same in all, but that new tensors are counted as this kind
 
   // New dense tensors on this device. `empty` leaves the contents undefined.
   Tensor empty(DType dtype, const Shape& shape) const;
@@ -47,6 +49,7 @@ class Context {
   std::shared_ptr<Backend> backend_;
   const KernelTable* kernels_;
   Stream stream_;
+  MemoryKind kind_ = MemoryKind::other;
 };
 
 // Plain host memory that no backend owns: file contents, results for people.

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "strata/tensor/dtype.hpp"
+#include "strata/tensor/memory_kind.hpp"
 #include "strata/tensor/shape.hpp"
 
 namespace strata {
@@ -41,6 +42,8 @@ class Storage {
   std::uint64_t id() const { return id_; }
   std::uint64_t version() const { return version_; }
   void bump_version() { ++version_; }
+  // Its role changed: the books of whoever lent it follow. Nothing where no books are kept.
+  virtual void label(MemoryKind) {}
 
  private:
   void* data_;

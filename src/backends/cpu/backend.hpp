@@ -27,8 +27,13 @@ class CpuBackend final : public Backend {
   Device device() const override { return host_->device(); }
   MemoryReport memory() const override { return host_->memory(); }
   void reset_peak() override { host_->reset_peak(); }
-  void* allocate(std::size_t bytes, const Stream& stream) override { return host_->allocate(bytes, stream); }
-  void free(void* data, std::size_t bytes, const Stream& stream) noexcept override { host_->free(data, bytes, stream); }
+  void* allocate(std::size_t bytes, const Stream& stream, MemoryKind kind) override {
+    return host_->allocate(bytes, stream, kind);
+  }
+  void free(void* data, std::size_t bytes, const Stream& stream, MemoryKind kind) noexcept override {
+    host_->free(data, bytes, stream, kind);
+  }
+  void relabel(std::size_t bytes, MemoryKind from, MemoryKind to) noexcept override { host_->relabel(bytes, from, to); }
   void copy(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes,
             const Stream& stream) override {
     host_->copy(to, to_device, from, from_device, bytes, stream);

@@ -92,6 +92,29 @@ TEST_F(TapeTest, FreesWhatAStepSavedAsBackwardGoes) {
   for (std::size_t i = 1; i < in_use.size(); ++i) EXPECT_LE(in_use[i], in_use[i - 1] - kBytes + 1024) << i;
 }
 
+TEST_F(TapeTest, MemoryIsCountedByWhatItIsFor) {
+  const auto now = [&](MemoryKind kind) { return device_.backend->memory().by_kind[static_cast<std::size_t>(kind)]; };
+  const std::vector<double> ones(1000, 1);  // 8000 bytes: a block of 8192
+  const Tensor data = device_.f64(ones, {1000});
+  const auto w = leaf("w", ones);
+  {
+    Tape tape(device_.ctx, {});
+    const Variable y = tape.apply1(ops::Mul{}, {tape.constant(data), tape.leaf(w)});
+    const Variable loss = sum(tape, tape.apply1(ops::Mul{}, {y, y}));
+    EXPECT_EQ(now(MemoryKind::other), 8192);
+    EXPECT_EQ(now(MemoryKind::parameters), 8192);
+    EXPECT_EQ(now(MemoryKind::activations), 8192 + 256) << "y and the loss; y² is kept by nobody";
+    EXPECT_EQ(now(MemoryKind::work), 0);
+    tape.backward(loss);
+    EXPECT_EQ(now(MemoryKind::gradients), 8192);
+    EXPECT_EQ(now(MemoryKind::work), 0);
+    EXPECT_GT(device_.backend->memory().peak_by_kind[static_cast<std::size_t>(MemoryKind::work)], 0);
+  }
+  EXPECT_EQ(now(MemoryKind::activations), 0);
+  w->clear_grad();
+  EXPECT_EQ(now(MemoryKind::gradients), 0);
+}
+
 TEST_F(TapeTest, FiresReadyOnceInReverseModelOrderWithZerosForUnused) {
   const auto a = leaf("a", {1}), unused = leaf("unused", {1, 1}), b = leaf("b", {1}), frozen = leaf("frozen", {1});
   frozen->set_trainable(false);

@@ -68,6 +68,34 @@ TEST(CachingAllocator, ReusesFreedBlocksAndCounts) {
   EXPECT_EQ(system.given, 1);
 }
 
+std::int64_t of(const BytesByKind& bytes, MemoryKind kind) { return bytes[static_cast<std::size_t>(kind)]; }
+
+TEST(CachingAllocator, KeepsBooksByKindAndRemembersTheMomentOfThePeak) {
+  System system;
+  CachingAllocator allocator(system.take(), system.give(), true);
+  void* a = allocator.allocate(1024, MemoryKind::parameters);
+  void* b = allocator.allocate(512, MemoryKind::work);
+  allocator.relabel(512, MemoryKind::work, MemoryKind::gradients);  // after the peak: its snapshot stays
+  MemoryReport report = allocator.report();
+  EXPECT_EQ(of(report.by_kind, MemoryKind::parameters), 1024);
+  EXPECT_EQ(of(report.by_kind, MemoryKind::work), 0);
+  EXPECT_EQ(of(report.by_kind, MemoryKind::gradients), 512);
+  EXPECT_EQ(of(report.peak_by_kind, MemoryKind::work), 512);
+  allocator.free(b, 512, MemoryKind::gradients);
+  b = allocator.allocate(256, MemoryKind::activations);  // less than the peak
+  report = allocator.report();
+  EXPECT_EQ(report.peak, 1536);
+  EXPECT_EQ(of(report.peak_by_kind, MemoryKind::activations), 0);
+  allocator.reset_peak();
+  report = allocator.report();
+  EXPECT_EQ(report.peak, 1280);
+  EXPECT_EQ(of(report.peak_by_kind, MemoryKind::activations), 256);
+  EXPECT_EQ(of(report.peak_by_kind, MemoryKind::work), 0);
+  allocator.free(b, 256, MemoryKind::activations);
+  allocator.free(a, 1024, MemoryKind::parameters);
+  EXPECT_EQ(allocator.report().by_kind, BytesByKind{});
+}
+
 TEST(CachingAllocator, EmptiesItsCacheBeforeItGivesUp) {
   System system;
   CachingAllocator allocator(system.take(), system.give(), true);
