@@ -5,7 +5,7 @@
 #   strata_floor(NAME ...)          called by that CMakeLists.txt; sources are all *.cpp of the folder, so a new file touches no CMake
 #     LINKS lib...                  third-party libraries (private: public headers name none)
 #     EXCLUDE file...               sources not to build here, e.g. the transport of an absent library
-#     SIMD file...                  sources built once an instruction set (cmake/simd.cmake)
+#     SIMD file... [BF16 file...]   sources built once an instruction set, and for those that multiply bf16 alone (cmake/simd.cmake)
 #   strata_check_links()            runs last: no floor links another that the table does not allow
 
 set_property(GLOBAL PROPERTY STRATA_FLOOR_TABLE "${PROJECT_SOURCE_DIR}/cmake/floors.txt")
@@ -29,7 +29,7 @@ function(strata_add_floors)
 endfunction()
 
 function(strata_floor name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LINKS;EXCLUDE;SIMD")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LINKS;EXCLUDE;SIMD;BF16")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "[floor ${name}] unknown arguments: ${arg_UNPARSED_ARGUMENTS}")
   endif()
@@ -60,7 +60,7 @@ function(strata_floor name)
     endif()
   endforeach()
   if(arg_SIMD)
-    strata_simd_sources(${target} ${arg_SIMD})
+    strata_simd_sources(${target} ${arg_SIMD} BF16 ${arg_BF16})
   endif()
   set_property(GLOBAL APPEND PROPERTY STRATA_BUILT_FLOORS ${name})
 endfunction()

@@ -19,9 +19,10 @@
 namespace strata {
 
 // baseline: x86-64-v2, or whatever the compiler takes for granted elsewhere; avx2: with FMA (x86-64-v3); avx512: F, BW,
-// CD, DQ, VL (x86-64-v4).
-enum class CpuIsa : std::uint8_t { baseline, avx2, avx512 };
-inline constexpr int kCpuIsaCount = 3;
+// CD, DQ, VL (x86-64-v4); avx512_bf16: with products of bf16 pairs; amx: with tiles of bf16, which the kernel must have
+// allowed. Kernels without a version for the last two use that of avx512.
+enum class CpuIsa : std::uint8_t { baseline, avx2, avx512, avx512_bf16, amx };
+inline constexpr int kCpuIsaCount = 5;
 
 std::string_view name_of(CpuIsa isa);
 CpuIsa parse_cpu_isa(std::string_view name);  // unknown name: usage error with the nearest one

@@ -4,8 +4,13 @@
 #include "backends/cpu/isa.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #ifdef STRATA_SIMD_X86
 #include <cpuid.h>
+#endif
+#if defined(STRATA_SIMD_BF16) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 #include <array>
@@ -19,17 +24,42 @@
 namespace strata {
 namespace {
 
-constexpr std::array<std::string_view, kCpuIsaCount> kIsaNames{"baseline", "avx2", "avx512"};
+constexpr std::array<std::string_view, kCpuIsaCount> kIsaNames{"baseline", "avx2", "avx512", "avx512_bf16", "amx"};
 
 #ifdef STRATA_SIMD_X86
+bool cpuid_7(unsigned bit_of_d) {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d >> bit_of_d & 1u) != 0;
+}
+bool amx_bf16() { return cpuid_7(22) && cpuid_7(24); }  // and tiles at all
+
+#if defined(STRATA_SIMD_BF16) && defined(__linux__)
+// From asm/prctl.h, which older systems lack. Tiles are state number 18 of a thread: large, so that a process asks
+// before it uses them.
+constexpr long kSupportedStates = 0x1021, kRequestState = 0x1023, kTiles = 18;
+
+bool system_saves_tiles() {
+  unsigned long states = 0;
+  return syscall(SYS_arch_prctl, kSupportedStates, &states) == 0 && (states >> kTiles & 1u) != 0;
+}
+bool permit_tiles() { return syscall(SYS_arch_prctl, kRequestState, kTiles) == 0; }
+#else
+[[maybe_unused]] bool system_saves_tiles() { return false; }
+bool permit_tiles() { return false; }
+#endif
+
 // The compiler's own test, which also asks whether the system saves the wide registers.
 CpuIsa best_isa() {
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
                     __builtin_cpu_supports("bmi2");
-  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
                       __builtin_cpu_supports("avx512vl");
-  return avx2 && avx512 ? CpuIsa::avx512 : avx2 ? CpuIsa::avx2 : CpuIsa::baseline;
+#ifdef STRATA_SIMD_BF16
+  if (avx512 && __builtin_cpu_supports("avx512bf16"))
+    return amx_bf16() && system_saves_tiles() ? CpuIsa::amx : CpuIsa::avx512_bf16;
+#endif
+  return avx512 ? CpuIsa::avx512 : avx2 ? CpuIsa::avx2 : CpuIsa::baseline;
 }
 
 std::string processor_model() {
@@ -44,11 +74,6 @@ std::string processor_model() {
   model.erase(0, model.find_first_not_of(' '));
   model.erase(model.find_last_not_of(' ') + 1);
   return model;
-}
-
-bool amx_bf16() {
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d >> 22 & 1u) != 0;
 }
 
 std::vector<std::string> vector_extensions() {
@@ -69,6 +94,7 @@ std::vector<std::string> vector_extensions() {
   return present;
 }
 #else
+bool permit_tiles() { return false; }
 CpuIsa best_isa() { return CpuIsa::baseline; }
 std::string processor_model() { return {}; }
 std::vector<std::string> vector_extensions() { return {}; }
@@ -83,7 +109,8 @@ CpuIsa parse_cpu_isa(std::string_view name) {
     if (kIsaNames[i] == name) return static_cast<CpuIsa>(i);
   const auto near = nearest_name(name, kIsaNames);
   fail(ErrorKind::usage, "cpu", fmt::format("unknown instruction set '{}'", name),
-       near.empty() ? "use baseline, avx2 or avx512" : fmt::format("did you mean '{}'?", near));
+       near.empty() ? fmt::format("use one of {}", fmt::join(kIsaNames, ", "))
+                    : fmt::format("did you mean '{}'?", near));
 }
 
 CpuFeatures cpu_features() { return {processor_model(), vector_extensions(), best_isa(), cpu::processors()}; }
@@ -95,7 +122,11 @@ CpuIsa cpu::choose_isa(std::optional<CpuIsa> wanted) {
   STRATA_CHECK(!wanted || *wanted <= best, environment, "cpu",
                fmt::format("instruction set {} is not available here; the best is {}", name_of(*wanted), name_of(best)),
                "unset STRATA_CPU_ISA");
-  return wanted.value_or(best);
+  const CpuIsa isa = wanted.value_or(best);
+  if (isa != CpuIsa::amx || permit_tiles()) return isa;
+  STRATA_CHECK(!wanted, environment, "cpu", "the system refuses this process the tiles that instruction set amx needs",
+               "use avx512_bf16, or unset STRATA_CPU_ISA");
+  return CpuIsa::avx512_bf16;
 }
 
 }  // namespace strata

@@ -7,7 +7,8 @@
 
 namespace strata::cpu {
 
-// `wanted`, else what the environment says, else the best; throws for a set that is unknown or absent.
+// `wanted`, else what the environment says, else the best that the system allows; throws for a set that is unknown or
+// absent. For amx it asks the system, once and for the whole process, for the state that tiles need.
 CpuIsa choose_isa(std::optional<CpuIsa> wanted);
 
 }  // namespace strata::cpu
