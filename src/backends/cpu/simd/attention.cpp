@@ -4,7 +4,8 @@
 // other operand as it lies in memory,
 //   forward   Sᵀ = K·Qᵀ    Oᵀ += Vᵀ·Pᵀ
 //   backward  Sᵀ = K·Qᵀ    dPᵀ = V·dOᵀ    dQᵀ += Kᵀ·dSᵀ    dV += Pᵀ·dO    dK += dSᵀ·Q
-// and the softmax needs no sum across lanes: its maximum and sum run down the rows of Sᵀ, a lane a query.
+// and the softmax needs no sum across lanes: its maximum and sum run down the rows of Sᵀ, a lane a query. All products
+// are f32; memory of bf16 is widened when operands are packed, and results are rounded once, when they are written.
 #include "backends/cpu/simd/attention.hpp"
 
 #include "backends/cpu/simd/products.hpp"
@@ -82,8 +83,8 @@ STRATA_INLINE void step_softmax(float* s, std::int64_t keys, std::int64_t d, con
   });
 }
 
-template <int R>
-void begin_block(const AttentionProblem& p, std::int64_t first, const ForwardBlock& block) {
+template <int R, class T>
+void begin_block(const AttentionProblem<T>& p, std::int64_t first, const ForwardBlock& block) {
   constexpr int n = R * kWidth;
   const float factor = static_cast<float>(static_cast<double>(p.scale) * kLog2E);
   fill(block.q, p.head_width * n, 0.0f);
@@ -106,8 +107,9 @@ void forward_block(const float* k, const float* v, std::int64_t keys, std::int64
   }
 }
 
-template <int R>
-void finish_block(const AttentionProblem& p, std::int64_t first, const ForwardBlock& block, Matrix o, float* lse) {
+template <int R, class T>
+void finish_block(const AttentionProblem<T>& p, std::int64_t first, const ForwardBlock& block, Matrix<T> o,
+                  float* lse) {
   constexpr int n = R * kWidth;
   const std::int64_t count = smaller(n, p.queries - first);
   for (int r = 0; r < n; r += kWidth)
@@ -124,7 +126,8 @@ std::int64_t forward_scratch(std::int64_t head_width, std::int64_t queries) {
   return 2 * kKeyBlock * head_width + kKeyStep * kMostQueries + blocks_of(queries).count * block_floats(head_width);
 }
 
-void forward(const AttentionProblem& p, Matrix o, float* lse, float* scratch) {
+template <class T>
+void forward(const AttentionProblem<T>& p, Matrix<T> o, float* lse, float* scratch) {
   const Blocks blocks = blocks_of(p.queries);
   const std::int64_t d = p.head_width;
   float* k = scratch;
@@ -159,7 +162,7 @@ struct BackwardBlock {
   float *q, *d_o;            // [d, n], transposed; q times scale · log2 e
   float *q_rows, *d_o_rows;  // [n, d'], as they are
   float *lse, *delta;        // [n]; lse in units of log2
-  float* dq;                 // [d, n], without the scale
+  float* dq;                 // [d, n], without the scale; in the caller's memory
   float *s, *ds;             // [kKeyStep, n]
 };
 struct BackwardKeys {
@@ -199,7 +202,6 @@ void backward_block(const BackwardKeys& keys, std::int64_t key_count, std::int64
                     const BackwardBlock& block) {
   constexpr int n = R * kWidth;
   const std::int64_t wide = up_to(d, kWidth);
-  fill(block.dq, d * n, 0.0f);
   for (std::int64_t j = 0; j < key_count; j += kKeyStep) {
     const std::int64_t count = smaller(kKeyStep, key_count - j);
     product<R, false>(keys.k + j * d, d, block.q, n, block.s, n, count, d);
@@ -212,15 +214,16 @@ void backward_block(const BackwardKeys& keys, std::int64_t key_count, std::int64
 }
 
 // δ = Σ do·o − dlse of each query: with it, dS = P ∘ (dP − δ) includes the gradient that comes through lse.
-void load_statistics(const AttentionCotangents& c, std::int64_t first, std::int64_t count, std::int64_t n,
+template <class T>
+void load_statistics(const AttentionCotangents<T>& c, std::int64_t first, std::int64_t count, std::int64_t n,
                      std::int64_t d, const BackwardBlock& block) {
   fill(block.lse, n, 0.0f);
   fill(block.delta, n, 0.0f);
   for (std::int64_t i = 0; i < count; ++i) {
-    const float* o = c.o.data + (first + i) * c.o.stride;
-    const float* d_o = c.d_o.data + (first + i) * c.d_o.stride;
+    const T* o = c.o.data + (first + i) * c.o.stride;
+    const T* d_o = c.d_o.data + (first + i) * c.d_o.stride;
     Eight sum = splat<Eight>(0.0f);
-    for (std::int64_t j = 0; j < d; j += 8) sum = sum + load_same<Eight>(o + j) * load_same<Eight>(d_o + j);
+    for (std::int64_t j = 0; j < d; j += 8) sum = sum + load_as<Eight>(o + j) * load_as<Eight>(d_o + j);
     float lane[8];
     store_same(lane, sum);
     const float dot = ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
@@ -230,11 +233,12 @@ void load_statistics(const AttentionCotangents& c, std::int64_t first, std::int6
 }
 
 // n queries from `first` on, `count` of them real; the others are zero.
-void load_block(const AttentionProblem& p, const AttentionCotangents& c, std::int64_t first, std::int64_t count,
+template <class T>
+void load_block(const AttentionProblem<T>& p, const AttentionCotangents<T>& c, std::int64_t first, std::int64_t count,
                 std::int64_t n, const BackwardBlock& block) {
   const std::int64_t d = p.head_width, wide = up_to(d, kWidth);
-  const float* q = p.q.data + first * p.q.stride;
-  const float* d_o = c.d_o.data + first * c.d_o.stride;
+  const T* q = p.q.data + first * p.q.stride;
+  const T* d_o = c.d_o.data + first * c.d_o.stride;
   if (count < n) {
     fill(block.q, d * n, 0.0f);
     fill(block.d_o, d * n, 0.0f);
@@ -248,10 +252,15 @@ void load_block(const AttentionProblem& p, const AttentionCotangents& c, std::in
 
 std::int64_t backward_scratch(std::int64_t head_width, std::int64_t keys) {
   const std::int64_t wide = up_to(head_width, kWidth), rows = up_to(keys, kTileRows);
-  return kMostQueries * (3 * head_width + 2 * wide + 2 + 2 * kKeyStep) + rows * 2 * (head_width + wide);
+  return kMostQueries * (2 * head_width + 2 * wide + 2 + 2 * kKeyStep) + rows * 2 * (head_width + wide);
 }
 
-void backward(const AttentionProblem& p, const AttentionCotangents& c, Matrix dq, Matrix dk, Matrix dv,
+std::int64_t dq_floats(std::int64_t head_width, std::int64_t queries) {
+  return blocks_of(queries).registers * kWidth * head_width;
+}
+
+template <class T>
+void backward(const AttentionProblem<T>& p, const AttentionCotangents<T>& c, float* dq, Matrix<T> dk, Matrix<T> dv,
               float* scratch) {
   const std::int64_t d = p.head_width, wide = up_to(d, kWidth), rows = up_to(p.keys, kTileRows);
   const auto take = [&](std::int64_t floats) __attribute__((always_inline)) {
@@ -260,15 +269,15 @@ void backward(const AttentionProblem& p, const AttentionCotangents& c, Matrix dq
     return piece;
   };
   constexpr std::int64_t most = kMostQueries;
-  const BackwardBlock block{.q = take(d * most),
-                            .d_o = take(d * most),
-                            .q_rows = take(wide * most),
-                            .d_o_rows = take(wide * most),
-                            .lse = take(most),
-                            .delta = take(most),
-                            .dq = take(d * most),
-                            .s = take(kKeyStep * most),
-                            .ds = take(kKeyStep * most)};
+  BackwardBlock block{.q = take(d * most),
+                      .d_o = take(d * most),
+                      .q_rows = take(wide * most),
+                      .d_o_rows = take(wide * most),
+                      .lse = take(most),
+                      .delta = take(most),
+                      .dq = nullptr,
+                      .s = take(kKeyStep * most),
+                      .ds = take(kKeyStep * most)};
   const BackwardKeys keys{take(rows * d), take(rows * d), take(rows * wide), take(rows * wide)};
   pack_rows(p.k.data, p.k.stride, p.keys, d, keys.k, d, rows);
   pack_rows(p.v.data, p.v.stride, p.keys, d, keys.v, d, rows);
@@ -279,17 +288,32 @@ void backward(const AttentionProblem& p, const AttentionCotangents& c, Matrix dq
   for (std::int64_t i = 0; i < blocks.count; ++i) {
     const std::int64_t first = begin_of(blocks, i), n = begin_of(blocks, i + 1) - first;
     const std::int64_t count = smaller(n, p.queries - first);
+    block.dq = dq + first * d;
     load_block(p, c, first, count, n, block);
     with_registers(
         blocks, i, [&](auto r) __attribute__((always_inline)) { backward_block<r>(keys, p.keys, count, d, block); });
-    transpose(block.dq, n, d, count, p.scale, dq.data + first * dq.stride, dq.stride);
   }
   unpack_rows(keys.dk, wide, p.keys, d, p.scale, dk.data, dk.stride);
   unpack_rows(keys.dv, wide, p.keys, d, 1.0f, dv.data, dv.stride);
 }
 
+template <class T>
+void write_dq(const float* dq, std::int64_t queries, std::int64_t head_width, float scale, Matrix<T> into) {
+  const Blocks blocks = blocks_of(queries);
+  for (std::int64_t i = 0; i < blocks.count; ++i) {
+    const std::int64_t first = begin_of(blocks, i), n = begin_of(blocks, i + 1) - first;
+    transpose(dq + first * head_width, n, head_width, smaller(n, queries - first), scale,
+              into.data + first * into.stride, into.stride);
+  }
+}
+
+template <class T>
+inline constexpr AttentionSimd<T> kKernels{&forward_scratch, &forward<T>,  &backward_scratch,
+                                           &dq_floats,       &backward<T>, &write_dq<T>};
+
 }  // namespace
 
-extern const AttentionSimd attention_simd{&forward_scratch, &forward, &backward_scratch, &backward};
+extern const AttentionSimd<float> attention_f32_simd = kKernels<float>;
+extern const AttentionSimd<std::uint16_t> attention_bf16_simd = kKernels<std::uint16_t>;
 
 }  // namespace strata::cpu::STRATA_ISA

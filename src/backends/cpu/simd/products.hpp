@@ -122,47 +122,63 @@ STRATA_INLINE void fill(float* to, std::int64_t n, float value) {
 
 // Rows [rows, width] to rows `stride` apart; zeros fill these up, and rows up to `padded_rows`. width and stride are
 // multiples of 8.
-STRATA_INLINE void pack_rows(const float* from, std::int64_t from_stride, std::int64_t rows, std::int64_t width,
-                             float* to, std::int64_t stride, std::int64_t padded_rows) {
+template <class T>
+STRATA_INLINE void pack_rows(const T* from, std::int64_t from_stride, std::int64_t rows, std::int64_t width, float* to,
+                             std::int64_t stride, std::int64_t padded_rows) {
   for (std::int64_t i = 0; i < rows; ++i) {
     for (std::int64_t c = 0; c < width; c += 8)
-      store_same(to + i * stride + c, load_same<Eight>(from + i * from_stride + c));
+      store_same(to + i * stride + c, load_as<Eight>(from + i * from_stride + c));
     fill(to + i * stride + width, stride - width, 0.0f);
   }
   fill(to + rows * stride, (padded_rows - rows) * stride, 0.0f);
 }
 
+template <class T>
 STRATA_INLINE void unpack_rows(const float* from, std::int64_t stride, std::int64_t rows, std::int64_t width,
-                               float factor, float* to, std::int64_t to_stride) {
+                               float factor, T* to, std::int64_t to_stride) {
   for (std::int64_t i = 0; i < rows; ++i)
     for (std::int64_t c = 0; c < width; c += 8)
-      store_same(to + i * to_stride + c, load_same<Eight>(from + i * stride + c) * splat<Eight>(factor));
+      store_as(to + i * to_stride + c, load_same<Eight>(from + i * stride + c) * splat<Eight>(factor));
 }
 
-// A square of 4 × 4 floats, transposed and scaled.
-STRATA_INLINE void transpose_square(const float* from, std::int64_t from_stride, Four factor, float* to,
+STRATA_INLINE float load_one(const float* from) { return *from; }
+STRATA_INLINE float load_one(const std::uint16_t* from) {
+  return __builtin_bit_cast(float, static_cast<std::uint32_t>(*from) << 16);
+}
+STRATA_INLINE void store_one(float* to, float value) { *to = value; }
+STRATA_INLINE void store_one(std::uint16_t* to, float value) {
+  std::uint16_t four[4];
+  store(four, splat<Four>(value));
+  *to = four[0];
+}
+
+// A square of 4 × 4, transposed and scaled.
+template <class From, class To>
+STRATA_INLINE void transpose_square(const From* from, std::int64_t from_stride, Four factor, To* to,
                                     std::int64_t to_stride) {
-  const auto a = load_same<Four>(from).v, b = load_same<Four>(from + from_stride).v;
-  const auto c = load_same<Four>(from + 2 * from_stride).v, d = load_same<Four>(from + 3 * from_stride).v;
+  const auto a = load_as<Four>(from).v, b = load_as<Four>(from + from_stride).v;
+  const auto c = load_as<Four>(from + 2 * from_stride).v, d = load_as<Four>(from + 3 * from_stride).v;
   const auto ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
   const auto cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-  store_same(to, Four{__builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5)} * factor);
-  store_same(to + to_stride, Four{__builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7)} * factor);
-  store_same(to + 2 * to_stride, Four{__builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5)} * factor);
-  store_same(to + 3 * to_stride, Four{__builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7)} * factor);
+  store_as(to, Four{__builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5)} * factor);
+  store_as(to + to_stride, Four{__builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7)} * factor);
+  store_as(to + 2 * to_stride, Four{__builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5)} * factor);
+  store_as(to + 3 * to_stride, Four{__builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7)} * factor);
 }
 
 // to [columns, rows] = factor · fromᵀ with from [rows, columns].
-STRATA_INLINE void transpose(const float* from, std::int64_t from_stride, std::int64_t rows, std::int64_t columns,
-                             float factor, float* to, std::int64_t to_stride) {
+template <class From, class To>
+STRATA_INLINE void transpose(const From* from, std::int64_t from_stride, std::int64_t rows, std::int64_t columns,
+                             float factor, To* to, std::int64_t to_stride) {
   const auto square = splat<Four>(factor);
   const std::int64_t whole_rows = rows & ~std::int64_t{3}, whole_columns = columns & ~std::int64_t{3};
   for (std::int64_t i = 0; i < whole_rows; i += 4)
     for (std::int64_t c = 0; c < whole_columns; c += 4)
       transpose_square(from + i * from_stride + c, from_stride, square, to + c * to_stride + i, to_stride);
   for (std::int64_t i = 0; i < rows; ++i)
-    for (std::int64_t c = i < whole_rows ? whole_columns : 0; c < columns; ++c)
-      to[c * to_stride + i] = factor * from[i * from_stride + c];
+    for (std::int64_t c = i < whole_rows ? whole_columns : 0; c < columns; ++c) {
+      store_one(to + c * to_stride + i, factor * load_one(from + i * from_stride + c));
+    }
 }
 
 }  // namespace

@@ -242,11 +242,35 @@ STRATA_INLINE Floats load(const std::uint8_t* from) { return widen_integers<kLan
 STRATA_INLINE Floats load(const std::int16_t* from) { return widen_integers<kLanes>(from); }
 STRATA_INLINE void store(float* to, Floats a) { store_same(to, a); }
 // To nearest even; a NaN stays one, quiet: as BFloat16 does it.
-STRATA_INLINE void store(std::uint16_t* to, Floats a) {
-  const Words u = bits<std::uint32_t>(a);
-  const Words rounded = shift_right<16>(u + splat<Words>(0x7fffu) + (shift_right<16>(u) & splat<Words>(1u)));
-  const Words quiet = shift_right<16>(u) | splat<Words>(0x40u);
-  narrow_bf16<kLanes>(to, bits<std::uint32_t>(select(a == a, bits<float>(rounded), bits<float>(quiet))));
+template <int N>
+STRATA_INLINE Pack<std::uint32_t, N> round_to_bf16(Pack<float, N> a) {
+  using U = Pack<std::uint32_t, N>;
+  const U u = bits<std::uint32_t>(a);
+  const U rounded = shift_right<16>(u + splat<U>(0x7fffu) + (shift_right<16>(u) & splat<U>(1u)));
+  const U quiet = shift_right<16>(u) | splat<U>(0x40u);
+  return bits<std::uint32_t>(select(a == a, bits<float>(rounded), bits<float>(quiet)));
+}
+template <int N>
+STRATA_INLINE void store(std::uint16_t* to, Pack<float, N> a) {
+  narrow_bf16<N>(to, round_to_bf16(a));
+}
+
+// Any number of lanes, converted as above.
+template <class P>
+STRATA_INLINE P load_as(const float* from) {
+  return load_same<P>(from);
+}
+template <class P>
+STRATA_INLINE P load_as(const std::uint16_t* from) {
+  return widen_bf16<P::kCount>(from);
+}
+template <int N>
+STRATA_INLINE void store_as(float* to, Pack<float, N> a) {
+  store_same(to, a);
+}
+template <int N>
+STRATA_INLINE void store_as(std::uint16_t* to, Pack<float, N> a) {
+  store(to, a);
 }
 
 // The first n < 16 lanes; the others become `rest`, or are left alone in memory.
