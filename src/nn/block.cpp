@@ -18,7 +18,7 @@ Block::Block(const Context& ctx, DType dtype, Options options)
 }
 
 Variable Block::drop(Tape& tape, const Variable& branch, const Sequences& sequences, int which) const {
-  if (!tape.training() || options_.drop_path == 0) return branch;
+  if (!drops(tape)) return branch;
   const ops::DropPathFactors draw{options_.drop_path,
                                   {tape.mode().seed, RandomPurpose::drop_path},
                                   static_cast<std::uint32_t>(2 * options_.index + which),
@@ -32,7 +32,9 @@ Variable Block::forward(Tape& tape, const Variable& input, const Sequences& sequ
   return bordered(tape, input, [&](const Variable& x) {
     const Variable attended = attn.forward(tape, norm1.forward(tape, x), sequences);
     const Variable h = tape.apply1(ops::Add{}, {x, drop(tape, attended, sequences, 0)});
-    return tape.apply1(ops::Add{}, {h, drop(tape, mlp.forward(tape, norm2.forward(tape, h)), sequences, 1)});
+    const Variable y = norm2.forward(tape, h);
+    if (!drops(tape) && !mlp.value_hooks() && !mlp.fc2.value_hooks()) return mlp.forward(tape, y, h);
+    return tape.apply1(ops::Add{}, {h, drop(tape, mlp.forward(tape, y), sequences, 1)});
   });
 }
 

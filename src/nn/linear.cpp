@@ -16,12 +16,14 @@ Linear::Linear(const Context& ctx, DType dtype, std::int64_t in, std::int64_t ou
     bias = add(std::make_shared<Parameter>("bias", ctx.zeros(dtype, {out}), options.out_axes, options.bias_init));
 }
 
-Variable Linear::forward(Tape& tape, const Variable& input) {
+Variable Linear::forward(Tape& tape, const Variable& input, const Fused& fused) {
   return bordered(tape, input, [&](const Variable& x) {
+    const ops::Linear op{fused.gelu};
     const Variable b = bias ? tape.leaf(bias) : Variable();
-    if (!partial_sum) return tape.apply1(ops::Linear{}, {x, tape.leaf(weight), b});
-    const Variable y = partial_sum(tape, tape.apply1(ops::Linear{}, {x, tape.leaf(weight), Variable()}));
-    return b.defined() ? tape.apply1(ops::Add{}, {y, b}) : y;
+    if (!partial_sum) return tape.apply1(op, {x, tape.leaf(weight), b, fused.residual});
+    Variable y = partial_sum(tape, tape.apply1(op, {x, tape.leaf(weight), Variable(), Variable()}));
+    if (b.defined()) y = tape.apply1(ops::Add{}, {y, b});
+    return fused.residual.defined() ? tape.apply1(ops::Add{}, {fused.residual, y}) : y;
   });
 }
 

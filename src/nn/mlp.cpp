@@ -21,9 +21,11 @@ Mlp::Mlp(const Context& ctx, DType dtype, std::int64_t width, std::int64_t hidde
   add("fc2", fc2);
 }
 
-Variable Mlp::forward(Tape& tape, const Variable& input) {
+Variable Mlp::forward(Tape& tape, const Variable& input, const Variable& residual) {
   return bordered(tape, input, [&](const Variable& x) {
-    return fc2.forward(tape, tape.apply1(ops::Gelu{}, {fc1.forward(tape, x)}));
+    const Variable hidden = fc1.forward(tape, x);
+    if (fc2.value_hooks()) return fc2.forward(tape, tape.apply1(ops::Gelu{}, {hidden}), {.residual = residual});
+    return fc2.forward(tape, hidden, {.gelu = true, .residual = residual});
   });
 }
 

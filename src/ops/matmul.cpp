@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "strata/ops/copy.hpp"
+#include "strata/ops/gelu.hpp"
 #include "strata/ops/reduce.hpp"
 
 namespace strata::ops {
@@ -39,41 +40,81 @@ std::vector<Tensor> Matmul::gradient(const GradientArgs& args) const {
   return grads;
 }
 
-std::vector<TensorSpec> Linear::infer(Specs inputs) const {
-  expect_inputs(kName, inputs, 2, 3);
-  const TensorSpec &x = inputs[0], &weight = inputs[1], bias = optional_spec(inputs, 2);
-  expect_floating(kName, x, "x");
-  expect_same_type(kName, x, weight);
-  STRATA_CHECK(weight.shape.ndim() >= 2, usage, kName, fmt::format("weight {} is no matrix", weight.str()));
-  STRATA_CHECK(x.shape.ndim() >= 1 && x.shape[-1] == weight.shape.inner(0), usage, kName,
+namespace {
+
+void expect_linear(std::string_view op, const TensorSpec& x, const TensorSpec& weight) {
+  expect_floating(op, x, "x");
+  expect_same_type(op, x, weight);
+  STRATA_CHECK(weight.shape.ndim() >= 2, usage, op, fmt::format("weight {} is no matrix", weight.str()));
+  STRATA_CHECK(x.shape.ndim() >= 1 && x.shape[-1] == weight.shape.inner(0), usage, op,
                fmt::format("x {} does not have the {} columns that weight {} takes", x.str(), weight.shape.inner(0),
                            weight.str()));
-  if (bias.defined) {
-    expect_shape(kName, bias, "bias", {weight.shape[0]});
-    STRATA_CHECK(bias.dtype == x.dtype || bias.dtype == accumulation_type(x.dtype), usage, kName,
-                 fmt::format("bias is {}, expected the type of x, {}, or {}", bias.str(), name_of(x.dtype),
-                             name_of(accumulation_type(x.dtype))));
-  }
-  return {{x.dtype, x.shape.with(-1, weight.shape[0])}};
 }
 
-Saved Linear::saves(std::uint32_t needs) const { return {.inputs = (needs & 1u) << 1 | (needs >> 1 & 1u)}; }
+void expect_own_or_accumulation_type(std::string_view op, const TensorSpec& x, const TensorSpec& input,
+                                     std::string_view what) {
+  STRATA_CHECK(input.dtype == x.dtype || input.dtype == accumulation_type(x.dtype), usage, op,
+               fmt::format("{} is {}, expected the type of x, {}, or {}", what, input.str(), name_of(x.dtype),
+                           name_of(accumulation_type(x.dtype))));
+}
+
+Tensor as_matrix(const Tensor& weight) { return weight.ndim() == 2 ? weight : weight.reshape({weight.dim(0), -1}); }
+
+}  // namespace
+
+std::vector<TensorSpec> Linear::infer(Specs inputs) const {
+  expect_inputs(kName, inputs, 2, 4);
+  const TensorSpec &x = inputs[0], &weight = inputs[1], bias = optional_spec(inputs, 2),
+                   residual = optional_spec(inputs, 3);
+  expect_linear(kName, x, weight);
+  const Shape shape = x.shape.with(-1, weight.shape[0]);
+  if (bias.defined) {
+    expect_shape(kName, bias, "bias", {weight.shape[0]});
+    expect_own_or_accumulation_type(kName, x, bias, "bias");
+  }
+  if (!residual.defined) return {{x.dtype, shape}};
+  expect_shape(kName, residual, "residual", shape);
+  expect_own_or_accumulation_type(kName, x, residual, "residual");
+  return {{residual.dtype, shape}};
+}
+
+Saved Linear::saves(std::uint32_t needs) const {
+  const std::uint32_t x = needs & 1u, weight = needs >> 1 & 1u;
+  return {.inputs = x << 1 | weight | (gelu ? x : 0u)};
+}
 
 std::vector<Tensor> Linear::gradient(const GradientArgs& args) const {
   std::vector<Tensor> grads(args.specs.size());
-  const Shape& x = args.specs[0].shape;
-  const Tensor dy = args.grad().rows();
-  const Shape &weight = args.specs[1].shape, matrix{weight[0], weight.inner(0)};
-  if (args.wants(0)) {
-    const Tensor& w = args.inputs[1];
-    grads[0] = matmul(args.ctx, dy, weight.ndim() == 2 ? w : w.reshape(matrix)).reshape(x);
+  const TensorSpec &x = args.specs[0], &weight = args.specs[1];
+  const Tensor dy = cast(args.ctx, args.grad(), x.dtype).rows();
+  Tensor input;  // what was multiplied with the weight
+  if (args.wants(0) && gelu) {
+    const auto both =
+        run(args.ctx, GeluLinearBackward{}, {dy, as_matrix(args.inputs[1]), dense(args.ctx, args.inputs[0].rows())});
+    grads[0] = both[0].reshape(x.shape);
+    input = both[1];
+  } else if (args.wants(0)) {
+    grads[0] = run1(args.ctx, Matmul{.weight = true}, {dy, as_matrix(args.inputs[1])}).reshape(x.shape);
   }
   // Wide: many rows are summed, and the sum goes into an accumulated gradient or a master weight.
-  if (args.wants(1))
-    grads[1] = run1(args.ctx, Matmul{.transpose_a = true, .wide = true}, {dy, args.inputs[0].rows()}).reshape(weight);
+  if (args.wants(1)) {
+    if (!input.defined())
+      input = gelu ? run1(args.ctx, Gelu{}, {dense(args.ctx, args.inputs[0].rows())}) : args.inputs[0].rows();
+    grads[1] = run1(args.ctx, Matmul{.transpose_a = true, .wide = true}, {dy, input}).reshape(weight.shape);
+  }
   if (grads.size() > 2 && args.wants(2))
     grads[2] = sum_to_suffix(args.ctx, cast(args.ctx, dy, args.specs[2].dtype), args.specs[2].shape);
+  if (grads.size() > 3 && args.wants(3)) grads[3] = args.grad();
   return grads;
+}
+
+std::vector<TensorSpec> GeluLinearBackward::infer(Specs inputs) const {
+  expect_inputs(kName, inputs, 3, 3);
+  const TensorSpec &dy = inputs[0], &weight = inputs[1], &x = inputs[2];
+  expect_linear(kName, x, weight);
+  expect_same_type(kName, x, dy);
+  expect_shape(kName, dy, "dy", x.shape.with(-1, weight.shape[0]));
+  return {x, x};
 }
 
 Tensor matmul(Context& ctx, const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {

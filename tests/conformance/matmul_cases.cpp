@@ -6,7 +6,7 @@
 namespace strata::conformance {
 namespace {
 
-using ops::Linear, ops::Matmul;
+using ops::GeluLinearBackward, ops::Linear, ops::Matmul;
 
 std::vector<OpCase> cases() {
   std::vector<OpCase> list;
@@ -63,10 +63,64 @@ std::vector<OpCase> cases() {
   linear("misaligned", normal({6, 24}).as(View::misaligned), normal({16, 24}).as(View::misaligned),
          normal({16}).as(View::misaligned));
   linear("a convolution's kernel", normal({6, 24}), normal({5, 2, 3, 2, 2}), normal({5}));
+  const auto fused = [&](std::string label, bool gelu, Input x, Input weight, Input bias, Input residual) {
+    const OpCase one(std::move(label), Linear{gelu},
+                     {std::move(x), std::move(weight), std::move(bias), std::move(residual)});
+    list.push_back(one.types({DType::f32, DType::f64}).allow(product));
+    Tolerances rounded = product;  // an f32 result of products of rounded numbers, gelu(x) among them
+    rounded.f32 = rounded.bf16;
+    list.push_back(one.types({DType::bf16}).allow(rounded));
+  };
+  fused("residual", false, normal({7, 10}), normal({5, 10}), normal({5}), normal({7, 5}));
+  fused("residual, no bias", false, normal({7, 10}), normal({5, 10}), none(), normal({7, 5}));
+  fused("wide residual", false, normal({6, 24}), normal({16, 24}), normal({16}).accumulation(),
+        normal({6, 16}).accumulation());
+  fused("padded wide residual", false, normal({6, 24}).as(View::padded), normal({16, 24}), normal({16}).accumulation(),
+        normal({6, 16}).accumulation().as(View::padded));
+  fused("residual over nothing", false, normal({3, 0}), normal({5, 0}), normal({5}), normal({3, 5}));
+  fused("gelu", true, normal({7, 10}), normal({5, 10}), normal({5}), none());
+  fused("gelu of padded rows", true, normal({7, 10}).as(View::padded), normal({5, 10}), none(), none());
+  fused("gelu and wide residual", true, normal({9, 33}), normal({17, 33}), normal({17}).accumulation(),
+        normal({9, 17}).accumulation());
+  fused("panels", true, normal({301, 64}), normal({48, 64}), normal({48}).accumulation(),
+        normal({301, 48}).accumulation());
+  fused("panels of plain rows", false, normal({299, 72}), normal({40, 72}), normal({40}), none());
+  list.push_back(OpCase("b is a weight", Matmul{.weight = true}, {normal({7, 19}), normal({19, 5})}).allow(product));
+  list.push_back(OpCase("b is a transposed weight, panels", Matmul{.transpose_b = true, .weight = true},
+                        {normal({260, 32}), normal({64, 32})})
+                     .allow(product));
+  list.push_back(OpCase("padded rows, b is a weight, panels", Matmul{.weight = true},
+                        {normal({208, 40}).as(View::padded), normal({40, 24})})
+                     .allow(product));
+  const auto backward = [&](std::string label, Input dy, Input weight, Input x) {
+    list.push_back(OpCase(std::move(label), GeluLinearBackward{}, {std::move(dy), std::move(weight), std::move(x)})
+                       .allow(product));
+  };
+  backward("7 rows", normal({7, 5}), normal({5, 10}), normal({7, 10}));
+  backward("no rows", normal({0, 5}), normal({5, 10}), normal({0, 10}));
+  backward("padded", normal({7, 5}).as(View::padded), normal({5, 10}), normal({7, 10}));
+  backward("panels", normal({305, 48}), normal({48, 72}), normal({305, 72}));
   linear("large", normal({257, 130}), normal({99, 130}), normal({99}));
   list.push_back(OpCase("timing", Linear{}, {normal({4096, 768}), normal({3072, 768}), normal({3072})})
                      .types({DType::f32, DType::bf16})
                      .timed(4.0 * (4096 * 768 + 3072 * 768 + 4096 * 3072), 2.0 * 4096 * 768 * 3072));
+  // The MLP of a ViT-B on eight scans: the second product with all that is fused into it, forward and backward.
+  list.push_back(OpCase("timing gelu and residual", Linear{.gelu = true},
+                        {normal({9408, 3072}), normal({768, 3072}), normal({768}).accumulation(),
+                         normal({9408, 768}).accumulation()})
+                     .types({DType::f32, DType::bf16})
+                     .timed(4.0 * (9408 * 3072 + 768 * 3072 + 2 * 9408 * 768), 2.0 * 9408 * 768 * 3072));
+  list.push_back(
+      OpCase("timing", GeluLinearBackward{}, {normal({9408, 768}), normal({768, 3072}), normal({9408, 3072})})
+          .types({DType::f32, DType::bf16})
+          .timed(4.0 * (3 * 9408 * 3072 + 768 * 3072 + 9408 * 768), 2.0 * 9408 * 768 * 3072));
+  list.push_back(OpCase("timing weight", Matmul{.weight = true}, {normal({9408, 3072}), normal({3072, 768})})
+                     .types({DType::f32, DType::bf16})
+                     .timed(4.0 * (9408 * 3072 + 3072 * 768 + 9408 * 768), 2.0 * 9408 * 768 * 3072));
+  list.push_back(OpCase("timing weight gradient", Matmul{.transpose_a = true, .wide = true},
+                        {normal({9408, 3072}), normal({9408, 768})})
+                     .types({DType::f32, DType::bf16})
+                     .timed(4.0 * (9408 * 3072 + 3072 * 768 + 9408 * 768), 2.0 * 9408 * 768 * 3072));
   return list;
 }
 

@@ -21,8 +21,8 @@ struct Sequences {
   Tensor random_keys;
 };
 
-// y = x·Wᵀ + b. With `partial_sum` set (a row-split weight: the products of all ranks must be summed) the bias is added
-// after it.
+// y = x·Wᵀ + b, or with `Fused` y = residual + f(x)·Wᵀ + b in one op. With `partial_sum` set (a row-split weight: the
+// products of all ranks must be summed) bias and residual are added after it.
 class Linear final : public Module {
  public:
   struct Options {
@@ -34,7 +34,12 @@ class Linear final : public Module {
   };
   Linear(const Context& ctx, DType dtype, std::int64_t in, std::int64_t out, Options options);
 
-  Variable forward(Tape& tape, const Variable& x);
+  struct Fused {
+    bool gelu = false;  // f is GELU; the identity otherwise
+    Variable residual;  // [.., out] or undefined; y has its type
+  };
+  Variable forward(Tape& tape, const Variable& x) { return forward(tape, x, {}); }
+  Variable forward(Tape& tape, const Variable& x, const Fused& fused);
 
   ParameterPtr weight, bias;  // [out, in], [out] or null
   std::function<Variable(Tape&, const Variable&)> partial_sum;
@@ -82,10 +87,11 @@ class Attention final : public Module {
   std::shared_ptr<AttentionCore> core_;
 };
 
-class Mlp final : public Module {  // C -> hidden -> C with exact GELU
+// C -> hidden -> C with exact GELU, added to a residual where one is given.
+class Mlp final : public Module {
  public:
   Mlp(const Context& ctx, DType dtype, std::int64_t width, std::int64_t hidden);
-  Variable forward(Tape& tape, const Variable& x);
+  Variable forward(Tape& tape, const Variable& x, const Variable& residual = {});
 
   Linear fc1, fc2;
 };
@@ -108,6 +114,7 @@ class Block final : public Module {
   Mlp mlp;
 
  private:
+  bool drops(const Tape& tape) const { return tape.training() && options_.drop_path > 0; }
   Variable drop(Tape& tape, const Variable& branch, const Sequences& sequences, int which) const;
   Options options_;
 };

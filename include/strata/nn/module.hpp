@@ -41,6 +41,8 @@ class Module {
   Module& operator=(const Module&) = delete;
 
   Hooks& hooks() { return hooks_; }
+  // Somebody reads or changes what crosses this module's border: nothing may then be fused across it.
+  bool value_hooks() const { return hooks_.before != nullptr || hooks_.after != nullptr; }
 
   // All parameters and buffers below, depth first in the order of definition, each once, with their paths from here
   // ("blocks.0.attn.qkv.weight").

@@ -5,6 +5,7 @@
 
 #include "backends/cpu/isa.hpp"
 #include "backends/cpu/onednn.hpp"
+#include "backends/cpu/packed_weights.hpp"
 #include "backends/cpu/threads.hpp"
 #include "strata/base/error.hpp"
 #include "strata/runtime/host_backend.hpp"
@@ -22,7 +23,11 @@ constexpr bool kCacheMemory = true;
 }  // namespace
 
 CpuBackend::CpuBackend(int threads, CpuIsa isa, bool cache)
-    : host_(make_host_backend("cpu", cache)), threads_(threads), isa_(isa), matmuls_(std::make_unique<MatmulCache>()) {}
+    : host_(make_host_backend("cpu", cache)),
+      threads_(threads),
+      isa_(isa),
+      matmuls_(std::make_unique<MatmulCache>(*host_)),
+      weights_(std::make_unique<PackedWeights>(*host_, *matmuls_)) {}
 
 CpuBackend::~CpuBackend() = default;
 

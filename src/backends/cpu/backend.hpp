@@ -12,7 +12,8 @@
 
 namespace strata::cpu {
 
-class MatmulCache;  // onednn.hpp
+class MatmulCache;    // onednn.hpp
+class PackedWeights;  // packed_weights.hpp
 
 class CpuBackend final : public Backend {
  public:
@@ -22,6 +23,7 @@ class CpuBackend final : public Backend {
   int threads() const { return threads_; }
   CpuIsa isa() const { return isa_; }
   MatmulCache& matmuls() const { return *matmuls_; }
+  PackedWeights& weights() const { return *weights_; }
 
   std::string_view name() const override { return "cpu"; }
   Device device() const override { return host_->device(); }
@@ -48,6 +50,7 @@ class CpuBackend final : public Backend {
   int threads_;
   CpuIsa isa_;
   std::unique_ptr<MatmulCache> matmuls_;
+  std::unique_ptr<PackedWeights> weights_;  // after the two that it uses
 };
 
 const CpuBackend& cpu_backend(const Backend& backend);  // internal error when it is another backend

@@ -40,28 +40,62 @@ Desc bias_of(const MatmulShape& shape) {
 
 struct Product {
   Desc a, b, bias, c;
-  dnnl::matmul primitive;
+  dnnl::matmul primitive{};
+  Desc scratch{};
+  bool fast = true;
 };
 
-dnnl::matmul make_primitive(const dnnl::engine& engine, const MatmulShape& shape, const Product& p) {
+// Memory that a product needs while it runs.
+class Scratch {
+ public:
+  Scratch(Backend& memory, std::size_t bytes)
+      : memory_(memory), bytes_(bytes), data_(bytes == 0 ? nullptr : memory.allocate(bytes, {})) {}
+  ~Scratch() {
+    if (data_ != nullptr) memory_.free(data_, bytes_, {});
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  void* data() const { return data_; }
+
+ private:
+  Backend& memory_;
+  std::size_t bytes_;
+  void* data_;
+};
+
+dnnl::matmul::primitive_desc describe(const dnnl::engine& engine, bool has_bias, const Product& p) {
   dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   attributes.set_fpmath_mode(dnnl::fpmath_mode::strict);  // f32 means f32, whatever the environment allows
 #if DNNL_VERSION_MAJOR >= 3
-  const auto description = shape.has_bias ? dnnl::matmul::primitive_desc(engine, p.a, p.b, p.bias, p.c, attributes)
-                                          : dnnl::matmul::primitive_desc(engine, p.a, p.b, p.c, attributes);
+  return has_bias ? dnnl::matmul::primitive_desc(engine, p.a, p.b, p.bias, p.c, attributes)
+                  : dnnl::matmul::primitive_desc(engine, p.a, p.b, p.c, attributes);
 #else
-  const auto operation = shape.has_bias ? dnnl::matmul::desc(p.a, p.b, p.bias, p.c) : dnnl::matmul::desc(p.a, p.b, p.c);
-  const dnnl::matmul::primitive_desc description(operation, attributes, engine);
+  const auto operation = has_bias ? dnnl::matmul::desc(p.a, p.b, p.bias, p.c) : dnnl::matmul::desc(p.a, p.b, p.c);
+  return {operation, attributes, engine};
 #endif
-  return dnnl::matmul(description);
+}
+
+// The layout of b that the library likes for products of a usual number of rows.
+Desc packed_b(const dnnl::engine& engine, const MatmulShape& shape) {
+  constexpr std::int64_t kUsualRows = 128;
+  using Tag = dnnl::memory::format_tag;
+  const LibraryThreads one(1);  // or the layout could depend on the number of threads
+  const auto matrix = [&](std::int64_t rows, std::int64_t columns, Tag tag) {
+    return Desc({rows, columns}, type_of(shape.input), tag);
+  };
+  return describe(engine, false,
+                  {matrix(kUsualRows, shape.k, Tag::ab), matrix(shape.k, shape.n, Tag::any), Desc(),
+                   matrix(kUsualRows, shape.n, Tag::ab)})
+      .weights_desc();
 }
 
 struct Hash {
   std::size_t operator()(const MatmulShape& s) const {
-    std::uint64_t hash = s.has_bias ? 1 : 0;
+    std::uint64_t hash = (s.has_bias ? 1u : 0u) + (s.packed ? 2u : 0u);
     for (const auto part : {s.batch, s.m, s.n, s.k, s.a.batch, s.a.row, s.a.column, s.b.batch, s.b.row, s.b.column,
                             s.c.batch, s.c.row, static_cast<std::int64_t>(s.input), static_cast<std::int64_t>(s.output),
-                            static_cast<std::int64_t>(s.threads)})
+                            static_cast<std::int64_t>(s.bias), static_cast<std::int64_t>(s.threads)})
       hash = (hash ^ static_cast<std::uint64_t>(part)) * 0x9e3779b97f4a7c15ull + (hash >> 29);
     return static_cast<std::size_t>(hash);
   }
@@ -75,32 +109,38 @@ struct Entry {
 }  // namespace
 
 struct MatmulCache::State {
+  Backend& memory;
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
-  mutable std::mutex mutex;
-  std::unordered_map<MatmulShape, Entry, Hash> products;
+  mutable std::mutex mutex{};
+  std::unordered_map<MatmulShape, Entry, Hash> products{};
   std::uint64_t uses = 0;
+  std::once_flag asked{};
+  bool bf16 = false;
 
   std::shared_ptr<const Product> find_or_make(const MatmulShape& shape) {
     const std::scoped_lock lock(mutex);
-    Entry& entry = products[shape];
+    const auto found = products.find(shape);
+    Entry entry = found != products.end() ? found->second : Entry{};
     entry.last_use = ++uses;
     if (!entry.product) {
       Product product{matrix(shape, shape.m, shape.k, shape.a, shape.input),
-                      matrix(shape, shape.k, shape.n, shape.b, shape.input),
-                      bias_of(shape),
-                      matrix(shape, shape.m, shape.n, shape.c, shape.output),
-                      {}};
-      product.primitive = make_primitive(engine, shape, product);
+                      shape.packed ? packed_b(engine, shape) : matrix(shape, shape.k, shape.n, shape.b, shape.input),
+                      bias_of(shape), matrix(shape, shape.m, shape.n, shape.c, shape.output)};
+      const auto description = describe(engine, shape.has_bias, product);
+      product.primitive = dnnl::matmul(description);
+      product.scratch = description.scratchpad_desc();
+      product.fast = std::string_view(description.impl_info_str()).find("ref") == std::string_view::npos;
       entry.product = std::make_shared<const Product>(std::move(product));
     }
     const auto result = entry.product;
+    products[shape] = std::move(entry);
     if (products.size() > kCapacity)
       products.erase(std::ranges::min_element(products, {}, [](const auto& item) { return item.second.last_use; }));
     return result;
   }
 };
 
-MatmulCache::MatmulCache() : state_(std::make_unique<State>()) {}
+MatmulCache::MatmulCache(Backend& memory) : state_(new State{.memory = memory}) {}
 MatmulCache::~MatmulCache() = default;
 
 std::size_t MatmulCache::size() const {
@@ -119,6 +159,8 @@ void MatmulCache::run(const MatmulShape& shape, const void* a, const void* b, co
                                                     {DNNL_ARG_WEIGHTS, memory(product->b, b)},
                                                     {DNNL_ARG_DST, memory(product->c, c)}};
     if (shape.has_bias) arguments.emplace(DNNL_ARG_BIAS, memory(product->bias, bias));
+    const Scratch scratch(state_->memory, product->scratch.get_size());
+    if (scratch.data() != nullptr) arguments.emplace(DNNL_ARG_SCRATCHPAD, memory(product->scratch, scratch.data()));
     dnnl::stream stream(state_->engine);
     product->primitive.execute(stream, arguments);
     stream.wait();
@@ -126,6 +168,48 @@ void MatmulCache::run(const MatmulShape& shape, const void* a, const void* b, co
     fail(ErrorKind::environment, "cpu",
          fmt::format("oneDNN {} refused a product of {} x [{}, {}] x [{}, {}] {}: {}", onednn_version(), shape.batch,
                      shape.m, shape.k, shape.k, shape.n, name_of(shape.input), error.what()));
+  }
+}
+
+bool MatmulCache::multiplies(DType type) {
+  if (type == DType::f32) return true;
+  std::call_once(state_->asked, [&] {
+    try {
+      state_->bf16 = state_
+                         ->find_or_make({.m = 64,
+                                         .n = 64,
+                                         .k = 64,
+                                         .a = {0, 64, 1},
+                                         .b = {0, 64, 1},
+                                         .c = {0, 64, 1},
+                                         .input = DType::bf16,
+                                         .output = DType::bf16})
+                         ->fast;
+    } catch (const dnnl::error&) {
+      state_->bf16 = false;
+    }
+  });
+  return type == DType::bf16 && state_->bf16;
+}
+
+std::size_t MatmulCache::packed_bytes(const MatmulShape& shape) { return packed_b(state_->engine, shape).get_size(); }
+
+void MatmulCache::pack(const MatmulShape& shape, const void* b, void* packed) {
+  const LibraryThreads threads(shape.threads);
+  dnnl::memory from(matrix(shape, shape.k, shape.n, shape.b, shape.input), state_->engine, const_cast<void*>(b));
+  dnnl::memory to(packed_b(state_->engine, shape), state_->engine, packed);
+  dnnl::stream stream(state_->engine);
+  dnnl::reorder(from, to).execute(stream, from, to);
+  stream.wait();
+}
+
+bool MatmulCache::fast(MatmulShape shape) {
+  const LibraryThreads threads(shape.threads);
+  shape.packed = true;
+  try {
+    return state_->find_or_make(shape)->fast;
+  } catch (const dnnl::error&) {
+    return false;
   }
 }
 

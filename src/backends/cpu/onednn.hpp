@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "strata/tensor/dtype.hpp"
+#include "strata/runtime/backend.hpp"
 
 namespace strata::cpu {
 
@@ -25,20 +25,31 @@ struct MatmulShape {
   DType output = DType::f32;
   DType bias = DType::f32;
   bool has_bias = false;
+  bool packed = false;  // b was laid out by MatmulCache::pack; its strides say how it lay before
   int threads = 1;
   bool operator==(const MatmulShape&) const = default;
 };
 
-// Thread-safe. Keeps the latest used primitives, at most kCapacity.
+// Thread-safe: several threads may run the same product at once. Keeps the latest used primitives, at most kCapacity.
+// Scratch memory is asked of `memory`, once a call (the library's own would belong to the thread that made a
+// primitive).
 class MatmulCache {
  public:
   static constexpr std::size_t kCapacity = 512;
 
-  MatmulCache();
+  explicit MatmulCache(Backend& memory);
   ~MatmulCache();
 
   void run(const MatmulShape& shape, const void* a, const void* b, const void* bias, void* c);
   std::size_t size() const;
+
+  // Whether this processor multiplies the type at all (bf16 needs AVX-512 in oneDNN 2.6).
+  bool multiplies(DType type);
+  // The library's own layout of b [k, n] for products with few or many rows. pack: from where shape.b says, to memory
+  // of packed_bytes. `fast` says whether the library has more than its plain loops for this product with packed b.
+  std::size_t packed_bytes(const MatmulShape& shape);
+  void pack(const MatmulShape& shape, const void* b, void* packed);
+  bool fast(MatmulShape shape);
 
  private:
   struct State;

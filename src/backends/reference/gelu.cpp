@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "strata/ops/gelu.hpp"
 
-#include <cmath>
-#include <numbers>
-
+#include "backends/reference/normal.hpp"
 #include "backends/reference/register.hpp"
 #include "backends/reference/types.hpp"
 
 namespace strata::reference {
 namespace {
-
-double normal_distribution(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
-double normal_density(double x) { return std::exp(-0.5 * x * x) * std::numbers::inv_sqrtpi / std::numbers::sqrt2; }
 
 void gelu(const ops::Gelu&, Inputs in, Outputs out, Context&) {
   Values x = load(in[0]);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "strata/ops/matmul.hpp"
 
+#include "backends/reference/normal.hpp"
 #include "backends/reference/register.hpp"
 #include "backends/reference/types.hpp"
 
@@ -31,16 +32,39 @@ void matmul(const ops::Matmul& op, Inputs in, Outputs out, Context&) {
   store(out[0], c);
 }
 
-void linear(const ops::Linear&, Inputs in, Outputs out, Context&) {
-  const Values x = load(in[0]), weight = load(in[1]);
+// As it would stand in memory between two ops of x's type.
+Values rounded(const Values& values, const Tensor& like, Context& ctx) {
+  const Tensor memory = ctx.empty(like.dtype(), {static_cast<std::int64_t>(values.size())});
+  store(memory, values);
+  return load(memory);
+}
+
+Values gelu_of(Values x) {
+  for (double& value : x) value *= normal_distribution(value);
+  return x;
+}
+
+void linear(const ops::Linear& op, Inputs in, Outputs out, Context& ctx) {
+  const Values x = op.gelu ? rounded(gelu_of(load(in[0])), in[0], ctx) : load(in[0]), weight = load(in[1]);
   const auto [count, width] = rows_of(out[0].shape());
   Values y(at(count * width), 0);
+  if (const Tensor residual = ops::optional_tensor(in, 3); residual.defined()) y = load(residual);
   if (const Tensor bias = ops::optional_tensor(in, 2); bias.defined()) {
     const Values b = load(bias);
-    for (std::size_t i = 0; i < y.size(); ++i) y[i] = b[i % b.size()];
+    for (std::size_t i = 0; i < y.size(); ++i) y[i] += b[i % b.size()];
   }
   multiply(x.data(), weight.data(), y.data(), count, width, in[0].dim(-1), false, true);
   store(out[0], y);
+}
+
+void gelu_linear_backward(const ops::GeluLinearBackward&, Inputs in, Outputs out, Context&) {
+  const Values dy = load(in[0]), weight = load(in[1]), x = load(in[2]);
+  const auto [count, width] = rows_of(out[0].shape());
+  Values dx(at(count * width), 0);
+  multiply(dy.data(), weight.data(), dx.data(), count, width, in[0].dim(-1), false, false);
+  for (std::size_t i = 0; i < dx.size(); ++i) dx[i] *= normal_distribution(x[i]) + x[i] * normal_density(x[i]);
+  store(out[0], dx);
+  store(out[1], gelu_of(x));
 }
 
 }  // namespace
@@ -48,6 +72,7 @@ void linear(const ops::Linear&, Inputs in, Outputs out, Context&) {
 void register_matmul(KernelTable& table) {
   table.add<ops::Matmul>("reference", matmul, floating);
   table.add<ops::Linear>("reference", linear, floating);
+  table.add<ops::GeluLinearBackward>("reference", gelu_linear_backward, floating);
 }
 
 }  // namespace strata::reference
