@@ -49,9 +49,9 @@ struct Product {
 class Scratch {
  public:
   Scratch(Backend& memory, std::size_t bytes)
-      : memory_(memory), bytes_(bytes), data_(bytes == 0 ? nullptr : memory.allocate(bytes, {})) {}
+      : memory_(memory), bytes_(bytes), data_(bytes == 0 ? nullptr : memory.allocate(bytes, {}, MemoryKind::work)) {}
   ~Scratch() {
-    if (data_ != nullptr) memory_.free(data_, bytes_, {});
+    if (data_ != nullptr) memory_.free(data_, bytes_, {}, MemoryKind::work);
   }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;

@@ -8,8 +8,8 @@ struct PackedWeights::Block {
   std::size_t bytes;
   void* data;
 
-  Block(Backend& from, std::size_t size) : memory(from), bytes(size), data(from.allocate(size, {})) {}
-  ~Block() { memory.free(data, bytes, {}); }
+  Block(Backend& from, std::size_t size) : memory(from), bytes(size), data(from.allocate(size, {}, MemoryKind::work)) {}
+  ~Block() { memory.free(data, bytes, {}, MemoryKind::work); }
   Block(const Block&) = delete;
   Block& operator=(const Block&) = delete;
 };
