@@ -26,8 +26,8 @@ endif()
 function(strata_simd_objects target isa)
   set(objects ${target}_${isa})
   add_library(${objects} OBJECT ${ARGN})
-  # Optimised alike in every preset: plain loops are vectorised, and inline helpers leave no weak symbols.
-  target_compile_options(${objects} PRIVATE -O3)
+  # Optimised alike in every preset: plain loops are vectorised, and inline helpers leave no weak symbols. Nothing here throws.
+  target_compile_options(${objects} PRIVATE -O3 -fno-exceptions)
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
     target_compile_options(${objects} PRIVATE ${STRATA_FLAGS_${isa}})
   endif()

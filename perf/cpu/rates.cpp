@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How near the cpu backend comes to its machine: f32 matrix products as a ViT trains them (rates to be compared with
-// perf/peer/matmul_torch.py in the same run), and memory-bound kernels against a triad measured between them. One JSON
-// line a row. Usage: perf_cpu [threads] [repetitions]
+// perf/peer/matmul_torch.py in the same run), and memory-bound kernels against a triad measured between them; attention
+// against products in the same type. One JSON line a row. Usage: perf_cpu [threads] [repetitions] [memory | products |
+// attention]
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -14,16 +15,16 @@
 #include "backends/cpu/backend.hpp"
 #include "backends/cpu/cpu.hpp"
 #include "backends/cpu/threads.hpp"
+#include "perf/cpu/rates.hpp"
+#include "strata/ops/copy.hpp"
 #include "strata/ops/elementwise.hpp"
 #include "strata/ops/gelu.hpp"
 #include "strata/ops/layer_norm.hpp"
 #include "strata/ops/matmul.hpp"
 #include "strata/ops/softmax.hpp"
 
-namespace strata {
-namespace {
+namespace strata::perf {
 
-// The best of several: what the machine can do when others leave it alone.
 double best_seconds(int repetitions, const std::function<void()>& work) {
   double best = 1e30;
   for (int i = 0; i <= repetitions; ++i) {
@@ -35,11 +36,14 @@ double best_seconds(int repetitions, const std::function<void()>& work) {
   return best;
 }
 
-Tensor filled(Context& ctx, const Shape& shape) {
+Tensor filled(Context& ctx, const Shape& shape, DType dtype) {
   std::vector<float> values(static_cast<std::size_t>(shape.numel()));
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 251) * 0.01f - 1.25f;
-  return ctx.tensor(values, shape);
+  const Tensor x = ctx.tensor(values, shape);
+  return dtype == DType::f32 ? x : ops::cast(ctx, x, dtype);
 }
+
+namespace {
 
 void products(Context& ctx, int repetitions) {
   for (const std::int64_t m : {1177, 4708, 9408})
@@ -94,18 +98,20 @@ void memory_bound(Context& ctx, int repetitions) {
 }
 
 }  // namespace
-}  // namespace strata
+}  // namespace strata::perf
 
 int main(int argc, char** argv) {
   using namespace strata;
   const int threads = argc > 1 ? std::atoi(argv[1]) : 0, repetitions = argc > 2 ? std::atoi(argv[2]) : 5;
+  const std::string only = argc > 3 ? argv[3] : "";
   const KernelTable table = make_cpu_table();
   Context ctx(make_cpu_backend({.threads = threads}), table);
   const CpuFeatures features = cpu_features();
   std::printf("{\"processor\": \"%s\", \"isa\": \"%s\", \"threads\": %d, \"onednn\": \"%s\", \"repetitions\": %d}\n",
               features.model.c_str(), std::string(name_of(cpu_isa(ctx.backend()))).c_str(), cpu_threads(ctx.backend()),
               onednn_version().c_str(), repetitions);
-  memory_bound(ctx, repetitions);
-  products(ctx, repetitions);
+  if (only.empty() || only == "memory") perf::memory_bound(ctx, repetitions);
+  if (only.empty() || only == "products") perf::products(ctx, repetitions);
+  if (only.empty() || only == "attention") perf::attention_rates(ctx, repetitions);
   return 0;
 }

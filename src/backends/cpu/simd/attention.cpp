@@ -19,34 +19,6 @@ inline constexpr std::int64_t kKeyStep = 128;
 // Keys and values that are copied together for all queries of a problem: 2 × 512 × 64 floats = 256 KiB of L2.
 inline constexpr std::int64_t kKeyBlock = 512;
 inline constexpr int kMostQueries = kTileColumns * kWidth;  // of a block
-inline constexpr double kLog2E = 1.44269504088896340736, kLn2 = 0.693147180559945309417;
-
-STRATA_INLINE std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
-STRATA_INLINE std::int64_t up_to(std::int64_t n, std::int64_t multiple) {
-  return (n + multiple - 1) / multiple * multiple;
-}
-
-// n columns as blocks of one to kTileColumns registers: as few as possible and of nearly equal size.
-struct Blocks {
-  std::int64_t registers, count;
-};
-STRATA_INLINE Blocks blocks_of(std::int64_t n) {
-  const std::int64_t registers = (n + kWidth - 1) / kWidth;
-  return {registers, (registers + kTileColumns - 1) / kTileColumns};
-}
-STRATA_INLINE std::int64_t begin_of(const Blocks& blocks, std::int64_t i) {
-  return blocks.registers * i / blocks.count * kWidth;
-}
-
-// Calls f(Index<registers>) for block i.
-template <class F>
-STRATA_INLINE void with_registers(const Blocks& blocks, std::int64_t i, const F& f) {
-  switch ((begin_of(blocks, i + 1) - begin_of(blocks, i)) / kWidth) {
-    case 1: return f(Index<1>{});
-    case 2: return f(Index<2>{});
-    default: return f(Index<3>{});
-  }
-}
 
 // --- forward
 

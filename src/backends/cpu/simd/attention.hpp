@@ -48,6 +48,6 @@ struct AttentionSimd {
   void (*write_dq)(const float* dq, std::int64_t queries, std::int64_t head_width, float scale, Matrix<T> into);
 };
 STRATA_PER_ISA(AttentionSimd<float>, attention_f32_simd);
-STRATA_PER_ISA(AttentionSimd<std::uint16_t>, attention_bf16_simd);
+STRATA_PER_ISA_BF16(AttentionSimd<std::uint16_t>, attention_bf16_simd);
 
 }  // namespace strata::cpu

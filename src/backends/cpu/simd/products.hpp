@@ -21,6 +21,11 @@ using Lane = Pack<float, kWidth>;  // one register
 inline constexpr int kTileRows = kRegister == 64 ? 8 : 4;
 inline constexpr int kTileColumns = 3;
 
+STRATA_INLINE std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
+STRATA_INLINE std::int64_t up_to(std::int64_t n, std::int64_t multiple) {
+  return (n + multiple - 1) / multiple * multiple;
+}
+
 template <int I>
 struct Index {
   constexpr operator int() const { return I; }
@@ -35,32 +40,62 @@ STRATA_INLINE void unrolled(const F& f) {
   }
 }
 
+inline constexpr double kLog2E = 1.44269504088896340736, kLn2 = 0.693147180559945309417;
+
 STRATA_INLINE Lane load_lane(const float* from) { return load_same<Lane>(from); }
 
 // a · b + c, in one rounding where the instruction set has it.
-STRATA_INLINE Lane multiply_add(Lane a, Lane b, Lane c) {
+template <int N>
+STRATA_INLINE Pack<float, N> multiply_add(Pack<float, N> a, Pack<float, N> b, Pack<float, N> c) {
+  if constexpr (!Pack<float, N>::kLeaf) {
+    return {multiply_add(a.lo, b.lo, c.lo), multiply_add(a.hi, b.hi, c.hi)};
+  } else {
 #if defined(__AVX512F__)
-  return {_mm512_fmadd_ps(a.v, b.v, c.v)};
+    if constexpr (N == 16) return {_mm512_fmadd_ps(a.v, b.v, c.v)};
 #elif defined(__FMA__)
-  return {_mm256_fmadd_ps(a.v, b.v, c.v)};
-#else
-  return a * b + c;
+    if constexpr (N == 8) return {_mm256_fmadd_ps(a.v, b.v, c.v)};
 #endif
+    return a * b + c;
+  }
 }
 
 // 2^x for x ≤ 126 within 2 units in the last place, 2^-126 or less below -126; NaN stays NaN. The polynomial is a
 // minimax fit of the relative error with p(0) = 1: 1e-7.
-STRATA_INLINE Lane exp2(Lane x) {
-  x = max(splat<Lane>(-126.0f), x);                 // in this order, which keeps a NaN
-  const Lane shifted = x + splat<Lane>(0x1.8p23f);  // the nearest integer, in the low bits
-  const Lane f = x - (shifted - splat<Lane>(0x1.8p23f));
-  Lane p = splat<Lane>(0.0013264727f);
-  p = multiply_add(p, f, splat<Lane>(0.009671513f));
-  p = multiply_add(p, f, splat<Lane>(0.055507336f));
-  p = multiply_add(p, f, splat<Lane>(0.24022242f));
-  p = multiply_add(p, f, splat<Lane>(0.693147f));
-  p = multiply_add(p, f, splat<Lane>(1.0f));
+template <int N>
+STRATA_INLINE Pack<float, N> exp2(Pack<float, N> x) {
+  using P = Pack<float, N>;
+  x = max(splat<P>(-126.0f), x);              // in this order, which keeps a NaN
+  const P shifted = x + splat<P>(0x1.8p23f);  // the nearest integer, in the low bits
+  const P f = x - (shifted - splat<P>(0x1.8p23f));
+  P p = splat<P>(0.0013264727f);
+  p = multiply_add(p, f, splat<P>(0.009671513f));
+  p = multiply_add(p, f, splat<P>(0.055507336f));
+  p = multiply_add(p, f, splat<P>(0.24022242f));
+  p = multiply_add(p, f, splat<P>(0.693147f));
+  p = multiply_add(p, f, splat<P>(1.0f));
   return bits<float>(bits<std::int32_t>(p) + shift_left<23>(bits<std::int32_t>(shifted)));
+}
+
+// n columns as blocks of one to kTileColumns registers: as few as possible and of nearly equal size.
+struct Blocks {
+  std::int64_t registers, count;
+};
+STRATA_INLINE Blocks blocks_of(std::int64_t n) {
+  const std::int64_t registers = (n + kWidth - 1) / kWidth;
+  return {registers, (registers + kTileColumns - 1) / kTileColumns};
+}
+STRATA_INLINE std::int64_t begin_of(const Blocks& blocks, std::int64_t i) {
+  return blocks.registers * i / blocks.count * kWidth;
+}
+
+// Calls f(Index<registers>) for block i.
+template <class F>
+STRATA_INLINE void with_registers(const Blocks& blocks, std::int64_t i, const F& f) {
+  switch ((begin_of(blocks, i + 1) - begin_of(blocks, i)) / kWidth) {
+    case 1: return f(Index<1>{});
+    case 2: return f(Index<2>{});
+    default: return f(Index<3>{});
+  }
 }
 
 // --- products
