@@ -107,17 +107,10 @@ std::vector<TensorSpec> specs_of(Tape::Span variables) {
 
 void Tape::record_op(std::string_view name, Span inputs, Variables& outputs, ops::Saved saved, std::uint32_t needs,
                      GradientRule rule) {
-  std::vector<Saved> kept_inputs(inputs.size()), kept_outputs(outputs.size());
-  for (std::size_t i = 0; i < inputs.size(); ++i)
-    if ((saved.inputs >> i & 1u) != 0) kept_inputs[i] = save(inputs[i]);
-  for (std::size_t i = 0; i < outputs.size(); ++i)
-    if ((saved.outputs >> i & 1u) != 0) kept_outputs[i] = save(outputs[i]);
-
-  auto run = [this, rule = std::move(rule), kept_inputs = std::move(kept_inputs),
-              kept_outputs = std::move(kept_outputs), specs = specs_of(inputs), needs](Inputs grads) {
-    std::vector<Tensor> in, out, dense_grads;
-    for (const auto& kept : kept_inputs) in.push_back(kept.get());
-    for (const auto& kept : kept_outputs) out.push_back(kept.get());
+  auto run = [this, rule = std::move(rule), kept_inputs = save_some(inputs, saved.inputs),
+              kept_outputs = save_some(outputs, saved.outputs), specs = specs_of(inputs), needs](Inputs grads) {
+    const auto in = values_of_saved(kept_inputs), out = values_of_saved(kept_outputs);
+    std::vector<Tensor> dense_grads;
     for (const auto& grad : grads) dense_grads.push_back(ops::dense(work_, grad));
     return rule(ops::GradientArgs{work_, specs, in, out, dense_grads, needs});
   };
@@ -133,18 +126,30 @@ void Tape::record_op(std::string_view name, Span inputs, Variables& outputs, ops
   push(std::move(node));
 }
 
-void Tape::make_recomputable(Span inputs, Variables& outputs,
-                             std::function<std::vector<Tensor>(Context&, Inputs)> run) const {
+std::vector<Tape::Saved> Tape::save_some(Span variables, std::uint32_t which) const {
+  std::vector<Saved> kept(variables.size());
+  for (std::size_t i = 0; i < variables.size(); ++i)
+    if (i < 32 && (which >> i & 1u) != 0) kept[i] = save(variables[i]);
+  return kept;
+}
+
+std::vector<Tensor> Tape::values_of_saved(const std::vector<Saved>& kept) {
+  std::vector<Tensor> values;
+  values.reserve(kept.size());
+  for (const auto& saved : kept) values.push_back(saved.get());
+  return values;
+}
+
+void Tape::make_recomputable(Span inputs, Variables& outputs, Recipe recipe) const {
   if (!mode_.record || mode_.checkpointing != Checkpointing::selective) return;
-  std::vector<Saved> kept;
-  for (const auto& input : inputs) kept.push_back(save(input));
-  auto again = [this, run = std::move(run), kept = std::move(kept)](std::size_t output) {
-    std::vector<Tensor> values;
-    for (const auto& saved : kept) values.push_back(saved.get());
-    return run(ctx_, values).at(output);
+  const std::uint32_t which = recipe.outputs;
+  auto again = [this, in = save_some(inputs, recipe.reads.inputs), out = save_some(outputs, recipe.reads.outputs),
+                run = std::move(recipe.run)](std::size_t output) {
+    return run(ctx_, values_of_saved(in), values_of_saved(out)).at(output);
   };
   for (std::size_t i = 0; i < outputs.size(); ++i)
-    outputs[i].recompute_ = std::make_shared<const detail::Recompute>([again, i] { return again(i); });
+    if (i < 32 && (which >> i & 1u) != 0)
+      outputs[i].recompute_ = std::make_shared<const detail::Recompute>([again, i] { return again(i); });
 }
 
 Tape::Variables Tape::custom(std::string_view name, Span inputs, std::vector<Tensor> outputs, Rule rule, bool always) {
@@ -162,6 +167,8 @@ Tape::Variables Tape::custom(std::string_view name, Span inputs, std::vector<Ten
   push(std::move(node));
   return variables;
 }
+
+Variable Tape::cast(const Variable& x, DType to) { return x.dtype() == to ? x : apply1(ops::Cast{to}, {x}); }
 
 Variable Tape::reshape(const Variable& x, const Shape& shape) {
   const Shape before = x.shape();

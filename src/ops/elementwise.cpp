@@ -19,9 +19,14 @@ void expect_suffix(std::string_view op, const Shape& a, const Shape& b) {
 std::vector<TensorSpec> infer_pair(std::string_view op, Specs inputs) {
   expect_inputs(op, inputs, 2, 2);
   expect_floating(op, inputs[0], "the first operand");
-  expect_same_type(op, inputs[0], inputs[1]);
+  expect_floating(op, inputs[1], "the second operand");
   expect_suffix(op, inputs[0].shape, inputs[1].shape);
   return {inputs[0]};
+}
+
+// The gradient of a second operand from that of the whole: sums keep the accumulation type.
+Tensor to_operand(Context& ctx, const Tensor& grad, const TensorSpec& operand) {
+  return grad.shape() == operand.shape ? cast(ctx, grad, operand.dtype) : sum_to_suffix(ctx, grad, operand.shape);
 }
 
 }  // namespace
@@ -29,10 +34,14 @@ std::vector<TensorSpec> infer_pair(std::string_view op, Specs inputs) {
 std::vector<TensorSpec> Add::infer(Specs inputs) const { return infer_pair(kName, inputs); }
 
 std::vector<Tensor> Add::gradient(const GradientArgs& args) const {
-  return {args.grad(), args.wants(1) ? sum_to_suffix(args.ctx, args.grad(), args.specs[1].shape) : Tensor()};
+  return {args.grad(), args.wants(1) ? to_operand(args.ctx, args.grad(), args.specs[1]) : Tensor()};
 }
 
-std::vector<TensorSpec> Mul::infer(Specs inputs) const { return infer_pair(kName, inputs); }
+std::vector<TensorSpec> Mul::infer(Specs inputs) const {
+  auto outputs = infer_pair(kName, inputs);
+  expect_same_type(kName, inputs[0], inputs[1]);
+  return outputs;
+}
 
 Saved Mul::saves(std::uint32_t needs) const { return {.inputs = (needs & 1u) << 1 | (needs >> 1 & 1u)}; }
 
@@ -40,7 +49,7 @@ std::vector<Tensor> Mul::gradient(const GradientArgs& args) const {
   std::vector<Tensor> grads(2);
   if (args.wants(0)) grads[0] = run1(args.ctx, Mul{}, {args.grad(), args.inputs[1]});
   if (args.wants(1))
-    grads[1] = sum_to_suffix(args.ctx, run1(args.ctx, Mul{}, {args.grad(), args.inputs[0]}), args.specs[1].shape);
+    grads[1] = to_operand(args.ctx, run1(args.ctx, Mul{}, {args.grad(), args.inputs[0]}), args.specs[1]);
   return grads;
 }
 
@@ -57,7 +66,7 @@ Tensor add(Context& ctx, const Tensor& a, const Tensor& b) { return run1(ctx, Ad
 void accumulate(Context& ctx, const Tensor& a, const Tensor& b) {
   STRATA_CHECK(a.shape() == b.shape(), internal, "accumulate",
                fmt::format("{} onto {}", b.spec().str(), a.spec().str()));
-  run_into(ctx, Add{}, {a, cast(ctx, b, a.dtype())}, {a});
+  run_into(ctx, Add{}, {a, b}, {a});
 }
 
 }  // namespace strata::ops

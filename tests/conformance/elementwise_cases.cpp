@@ -37,6 +37,15 @@ std::vector<OpCase> cases() {
                        .types({DType::f32, DType::bf16})
                        .timed(8.0 * 8192 * 1024, 8192.0 * 1024));
   };
+  list.push_back(OpCase("a branch onto wide rows", Add{}, {normal({9, 19}).accumulation(), normal({9, 19})}));
+  list.push_back(OpCase("a row onto wide rows", Add{}, {normal({9, 19}).accumulation(), normal({19})}));
+  list.push_back(OpCase("a wide row onto rows", Add{}, {normal({9, 19}), normal({19}).accumulation()}));
+  list.push_back(OpCase("a wide matrix onto another", Add{}, {normal({9, 19}), normal({9, 19}).accumulation()}));
+  list.push_back(
+      OpCase("in place of wide rows", Add{}, {normal({300, 257}).accumulation(), normal({300, 257})}).in_place({0}));
+  list.push_back(OpCase("timing mixed", Add{}, {normal({8192, 1024}).accumulation(), normal({8192, 1024})})
+                     .types({DType::bf16})
+                     .timed(10.0 * 8192 * 1024, 8192.0 * 1024));
   both(Add{});
   both(Mul{});
   return list;

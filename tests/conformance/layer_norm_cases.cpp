@@ -1,12 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "strata/ops/layer_norm.hpp"
 
+#include <functional>
+
 #include "tests/conformance/op_case.hpp"
 
 namespace strata::conformance {
 namespace {
 
-using ops::LayerNorm, ops::LayerNormBackward;
+using ops::AddLayerNorm, ops::LayerNorm, ops::LayerNormBackward;
+
+// Mixed precision: rows and parameters in the accumulation type, what is normed in the type under test.
+template <class Op>
+std::function<AnyOp(DType)> with_output(Op op) {
+  return [op](DType type) mutable {
+    op.output = type;
+    return AnyOp::from(op);
+  };
+}
+
+// One row of a name, a shape and whether rows are wide.
+OpCase summed(std::string label, Shape shape, bool mixed) {
+  const auto rows = [&](Input input) { return mixed ? input.accumulation() : input; };
+  const std::vector<Input> inputs{rows(normal(shape, 1.5, 0.3)), normal(shape), rows(normal({shape[-1]}, 0.3, 1)),
+                                  rows(normal({shape[-1]}))};
+  const OpCase c = mixed ? OpCase(std::move(label), with_output(AddLayerNorm{}), inputs)
+                         : OpCase(std::move(label), AddLayerNorm{}, inputs);
+  return c.gradient_outputs({0, 1});
+}
 
 std::vector<OpCase> cases() {
   const auto affine = [](std::string label, Shape shape) {
@@ -27,7 +48,57 @@ std::vector<OpCase> cases() {
         .prepare(statistics)
         .allow(Tolerances{}.times(2));
   };
+  // The statistics of x, dy in the type under test, x and what goes past the norm in the accumulation type.
+  const auto mixed_backward = [&](std::string label, Shape shape, Input residual, bool narrowed) {
+    const Shape rows{shape.outer(-1)};
+    const auto op = [narrowed](DType type) {
+      return AnyOp::from(LayerNormBackward{true, narrowed ? std::optional(type) : std::nullopt});
+    };
+    return OpCase(std::move(label), op,
+                  {normal(shape, 1.5, 0.3).accumulation(), normal({shape[-1]}).accumulation(),
+                   normal(rows).accumulation(), normal(rows).accumulation(), normal(shape), std::move(residual)})
+        .prepare(statistics)
+        .allow(Tolerances{}.times(2));
+  };
+  const auto mixed = [](std::string label, Shape shape) {
+    return OpCase(std::move(label), with_output(LayerNorm{}),
+                  {normal(shape, 1.5, 0.3).accumulation(), normal({shape[-1]}, 0.3, 1).accumulation(),
+                   normal({shape[-1]}).accumulation()});
+  };
+  constexpr double kTimed = 9408.0 * 768;
   return {
+      mixed("mixed, no rows", {0, 8}),
+      mixed("mixed, 3 axes, 33 columns", {2, 5, 33}),
+      mixed("mixed, many rows", {700, 96}),
+      mixed("mixed, wide rows", {5, 1537}),
+      mixed("mixed, timing", {9408, 768}).types({DType::bf16}).timed(6 * kTimed, 8 * kTimed),
+      summed("no rows", {0, 8}, false).types({DType::f32, DType::f64}),
+      summed("one row of 7", {1, 7}, false).types({DType::f32, DType::f64}),
+      summed("3 axes, 33 columns", {2, 5, 33}, false).types({DType::f32, DType::f64}),
+      summed("many rows", {700, 96}, false).types({DType::f32, DType::f64}),
+      // Statistics are those of the rounded sum.
+      summed("narrow rows", {2, 5, 33}, false).types({DType::bf16}).same_type_oracle(),
+      summed("mixed, no rows", {0, 8}, true),
+      summed("mixed, one row of 7", {1, 7}, true),
+      summed("mixed, 3 axes, 33 columns", {2, 5, 33}, true),
+      summed("mixed, many rows", {700, 96}, true),
+      summed("mixed, wide rows", {5, 1537}, true),
+      summed("mixed, the sum alone goes on", {6, 24}, true).gradient_outputs({0}),
+      summed("mixed, the norm alone goes on", {6, 24}, true).gradient_outputs({1}),
+      OpCase("mixed, no parameters", with_output(AddLayerNorm{}),
+             {normal({5, 20}).accumulation().as(View::misaligned), normal({5, 20}).as(View::misaligned)})
+          .gradient_outputs({0, 1}),
+      summed("timing", {9408, 768}, false).types({DType::f32}).timed(16 * kTimed, 9 * kTimed),
+      summed("mixed, timing", {9408, 768}, true).types({DType::bf16}).timed(12 * kTimed, 9 * kTimed),
+      mixed_backward("mixed, no rows", {0, 8}, none(), false),
+      mixed_backward("mixed, one row", {1, 19}, none(), false),
+      mixed_backward("mixed, 3 axes", {3, 4, 33}, normal({3, 4, 33}).accumulation(), false),
+      mixed_backward("mixed, narrowed", {3, 4, 33}, none(), true),
+      mixed_backward("mixed, many rows, residual, narrowed", {700, 96}, normal({700, 96}).accumulation(), true),
+      mixed_backward("mixed, timing", {9408, 768}, none(), false).types({DType::bf16}).timed(10 * kTimed, 14 * kTimed),
+      mixed_backward("mixed, residual, narrowed, timing", {9408, 768}, normal({9408, 768}).accumulation(), true)
+          .types({DType::bf16})
+          .timed(16 * kTimed, 15 * kTimed),
       affine("no rows", {0, 8}),
       affine("one row of 7", {1, 7}),
       affine("6 rows of 24", {6, 24}),

@@ -23,6 +23,11 @@ std::vector<OpCase> cases() {
     list.push_back(OpCase(word + " misaligned", Reduce{kind, 0}, {normal({9, 16}).as(View::misaligned)}));
     list.push_back(OpCase(word + " of many rows", Reduce{kind, 0}, {normal({3000, 37}, 1, 0.5)}));
     list.push_back(OpCase(word + " of much", Reduce{.kind = kind, .everything = true}, {normal({100003}, 1, 0.5)}));
+    list.push_back(OpCase(word + " wide", Reduce{.kind = kind, .wide = true}, {normal({3000, 37}, 1, 0.5)}));
+    list.push_back(
+        OpCase(word + " wide over columns", Reduce{.kind = kind, .axis = 1, .wide = true}, {normal({19, 33}, 1, 0.5)}));
+    list.push_back(OpCase(word + " wide of much", Reduce{.kind = kind, .everything = true, .wide = true},
+                          {normal({100003}, 1, 0.5)}));
     list.push_back(OpCase(word + " of no rows", Reduce{kind, 0}, {normal({0, 5})}));
     list.push_back(OpCase(word + " of no columns", Reduce{kind, 0}, {normal({5, 0})}));
   }

@@ -70,6 +70,7 @@ class Tape {
     return apply(op, inputs).front();
   }
 
+  Variable cast(const Variable& x, DType to);  // x itself when it has the type
   // Views, differentiable, without a copy.
   Variable reshape(const Variable& x, const Shape& shape);
   Variables columns(const Variable& x, const std::vector<std::int64_t>& widths);  // blocks of the last axis
@@ -107,11 +108,18 @@ class Tape {
   using GradientRule = std::function<std::vector<Tensor>(const ops::GradientArgs&)>;
 
   Saved save(const Variable& variable) const;
+  std::vector<Saved> save_some(Span variables, std::uint32_t which) const;  // bit i: variable i; the others are empty
+  static std::vector<Tensor> values_of_saved(const std::vector<Saved>& kept);
   Variables wrap(std::vector<Tensor> outputs) const;
   void record_op(std::string_view name, Span inputs, Variables& outputs, ops::Saved saved, std::uint32_t needs,
                  GradientRule rule);
-  void make_recomputable(Span inputs, Variables& outputs,
-                         std::function<std::vector<Tensor>(Context&, Inputs)> run) const;
+  // What of a cheap op is computed again, and from what.
+  struct Recipe {
+    ops::Saved reads;
+    std::uint32_t outputs;
+    std::function<std::vector<Tensor>(Context&, Inputs inputs, Inputs outputs)> run;
+  };
+  void make_recomputable(Span inputs, Variables& outputs, Recipe recipe) const;
   void push(Node node);
   void note_leaf(const std::shared_ptr<Leaf>& leaf);
   void run_node(Node& node);
@@ -146,8 +154,13 @@ Tape::Variables Tape::apply(const Op& op, Span inputs) {
     else
       no_rule(Op::kName);
   }
-  if constexpr (is_cheap<Op>())
-    make_recomputable(inputs, outputs, [op](Context& ctx, Inputs in) { return ops::run(ctx, op, in); });
+  if constexpr (requires { Op::kRecomputed; })
+    make_recomputable(inputs, outputs,
+                      {op.recompute_reads(), Op::kRecomputed,
+                       [op](Context& ctx, Inputs in, Inputs out) { return op.recompute(ctx, in, out); }});
+  else if constexpr (is_cheap<Op>())
+    make_recomputable(inputs, outputs,
+                      {{.inputs = ~0u}, ~0u, [op](Context& ctx, Inputs in, Inputs) { return ops::run(ctx, op, in); }});
   return outputs;
 }
 

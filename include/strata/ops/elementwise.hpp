@@ -9,7 +9,8 @@
 
 namespace strata::ops {
 
-struct Add {  // a + b
+// a + b. b may have another floating type than a (a branch in bf16 onto rows in f32); the sum has a's.
+struct Add {
   static constexpr std::string_view kName = "add";
   std::vector<TensorSpec> infer(Specs inputs) const;
   Saved saves(std::uint32_t) const { return {}; }
@@ -32,7 +33,7 @@ struct Scale {  // alpha · x
 };
 
 Tensor add(Context& ctx, const Tensor& a, const Tensor& b);
-// a += b, in place; shapes equal. b may have another floating type: it is converted.
+// a += b, in place; shapes equal. b may have another floating type.
 void accumulate(Context& ctx, const Tensor& a, const Tensor& b);
 
 }  // namespace strata::ops

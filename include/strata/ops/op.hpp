@@ -10,7 +10,10 @@
 // other ops on plain tensors; the tape (strata/autograd) only keeps and walks them. Kernels get dense tensors, unless
 // the op says `static constexpr bool kStridedInputs = true` (its documentation then says which views it takes). `static
 // constexpr bool kCheap = true` marks memory-bound ops that selective checkpointing runs again instead of keeping their
-// output.
+// outputs. A cheap op of which only some outputs are worth that says so with
+//   static constexpr std::uint32_t kRecomputed;                    bit i: output i is computed again
+//   ops::Saved recompute_reads() const;                            which inputs and (kept) outputs that takes
+//   std::vector<Tensor> recompute(Context&, Inputs, Inputs outputs) const;   one tensor an output, undefined where kept
 #pragma once
 
 #include <concepts>

@@ -10,13 +10,14 @@ namespace strata::ops {
 
 enum class Reduction : std::uint8_t { sum, mean };
 
-// x -> x without the axis; `everything`: a scalar []. The output has x's type (sums are formed in the accumulation type
-// or wider).
+// x -> x without the axis; `everything`: a scalar []. The output has x's type, or with `wide` the accumulation type
+// (sums are formed in that or a wider one).
 struct Reduce {
   static constexpr std::string_view kName = "reduce";
   Reduction kind = Reduction::sum;
   int axis = 0;
   bool everything = false;
+  bool wide = false;
   std::vector<TensorSpec> infer(Specs inputs) const;
   Saved saves(std::uint32_t) const { return {}; }
   std::vector<Tensor> gradient(const GradientArgs& args) const;
@@ -35,7 +36,8 @@ struct Expand {
   std::vector<Tensor> gradient(const GradientArgs& args) const;
 };
 
-// Sums x [.., C] (of shape `suffix + leading axes`) down to `suffix`: the gradient of a repeated operand.
+// Sums x [.., C] (of shape `leading axes + suffix`) down to `suffix`: the gradient of a repeated operand. The sum is
+// wide; without leading axes it is x itself.
 Tensor sum_to_suffix(Context& ctx, const Tensor& x, const Shape& suffix);
 Tensor sum_all(Context& ctx, const Tensor& x);
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "backends/cpu/simd/elementwise.hpp"
+#include "backends/cpu/simd/sums.hpp"
 #include "strata/runtime/kernel_table.hpp"
 #include "strata/tensor/tensor.hpp"
 
@@ -52,11 +53,34 @@ const ArithmeticSimd<T>& arithmetic(const ElementwiseSimd& kernels) {
     return kernels.bf16;
 }
 
+template <class T>
+const SumsOf<T>& sums_of(const SumsSimd& kernels) {
+  if constexpr (sizeof(T) == 4)
+    return kernels.f32;
+  else
+    return kernels.bf16;
+}
+
+// Element i of a tensor of f32 or bf16.
+inline void put(const Tensor& y, std::int64_t i, double value) {
+  if (y.dtype() == DType::f32)
+    memory<float>(y)[i] = static_cast<float>(value);
+  else
+    memory<std::uint16_t>(y)[i] = BFloat16(static_cast<float>(value)).bits;
+}
+
 // Adds the same kernel for f32 and for bf16.
 template <class Op>
 void add_both(KernelTable& table, Kernel<Op> f32, Kernel<Op> bf16) {
   table.add<Op>("vector f32", f32, all_are<DType::f32>);
   table.add<Op>("vector bf16", bf16, all_are<DType::bf16>);
+}
+
+// The same, for ops whose first input alone is floating.
+template <class Op>
+void add_rows(KernelTable& table, Kernel<Op> f32, Kernel<Op> bf16) {
+  table.add<Op>("vector f32", f32, serves::first_is<DType::f32>);
+  table.add<Op>("vector bf16", bf16, serves::first_is<DType::bf16>);
 }
 
 }  // namespace strata::cpu

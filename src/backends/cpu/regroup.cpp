@@ -54,16 +54,20 @@ Plan plan_of(std::string_view op, Inputs in, std::int64_t prefix, std::int64_t f
   return plan;
 }
 
-// Dense rows of float.
+// Dense rows of float, or of bf16.
+template <class T>
 struct RowsOf {
-  float* data;
+  T* data;
   std::int64_t width;
-  float* operator[](std::int64_t row) const { return data + row * width; }
+  T* operator[](std::int64_t row) const { return data + row * width; }
   void copy(std::int64_t to, const RowsOf& source, std::int64_t from, std::int64_t rows) const {
-    if (rows > 0) std::memcpy((*this)[to], source[from], static_cast<std::size_t>(rows * width) * sizeof(float));
+    if (rows > 0) std::memcpy((*this)[to], source[from], static_cast<std::size_t>(rows * width) * sizeof(T));
   }
 };
-RowsOf rows(const Tensor& x) { return {memory<float>(x), x.dim(1)}; }
+template <class T>
+RowsOf<T> rows(const Tensor& x) {
+  return {memory<T>(x), x.dim(1)};
+}
 
 std::span<const Part> parts_of(const Plan& plan, const Whole& whole) {
   return std::span(plan.parts)
@@ -71,28 +75,32 @@ std::span<const Part> parts_of(const Plan& plan, const Whole& whole) {
 }
 
 // Sums rows in double, in the order they are added.
+template <class T>
 class RowSum {
  public:
-  RowSum(const Context& ctx, std::int64_t width)
-      : kernels_(simd(ctx, sums_simd)), sums_(static_cast<std::size_t>(width)) {}
-  void add(const float* row) { add(row, 1); }
-  void add(const float* first, std::int64_t rows) {
+  RowSum(const Context& ctx, const Tensor& to)
+      : kernels_(sums_of<T>(simd(ctx, sums_simd))), to_(to), sums_(static_cast<std::size_t>(to.dim(1))) {}
+  void add(const T* first, std::int64_t rows = 1) {
     kernels_.columns(first, std::ssize(sums_), rows, std::ssize(sums_), sums_.data());
   }
-  void take(float* to, double factor) {
+  // Row `row` of the output becomes factor · the sum, which begins anew.
+  void take(std::int64_t row, double factor) {
+    std::int64_t at = row * std::ssize(sums_);
     for (auto& sum : sums_) {
-      *to++ = static_cast<float>(factor * sum);
+      put(to_, at++, factor * sum);
       sum = 0;
     }
   }
 
  private:
-  const SumsSimd& kernels_;
+  const SumsOf<T>& kernels_;
+  const Tensor& to_;
   std::vector<double> sums_;
 };
 
+template <class T>
 void merge_tokens(const ops::MergeTokens& op, Inputs in, Outputs out, Context& ctx) {
-  const RowsOf x = rows(in[0]), y = rows(out[0]);
+  const RowsOf<T> x = rows<T>(in[0]), y = rows<T>(out[0]);
   const Plan plan = plan_of(op.kName, in, op.prefix, in[0].dim(0), op.rows);
   parallel_for(
       ctx, std::ssize(plan.wholes), 1,
@@ -101,19 +109,20 @@ void merge_tokens(const ops::MergeTokens& op, Inputs in, Outputs out, Context& c
         const auto parts = parts_of(plan, whole);
         const double share =
             op.rule == ops::PrefixMerge::mean ? 1 / static_cast<double>(std::max<std::size_t>(1, parts.size())) : 1;
-        RowSum sum(ctx, x.width);
+        RowSum<T> sum(ctx, out[0]);
         for (std::int64_t p = 0; p < op.prefix; ++p) {
           for (const auto& part : parts) sum.add(x[part.fine + p]);
-          sum.take(y[whole.coarse + p], share);
+          sum.take(whole.coarse + p, share);
         }
         for (const auto& part : parts) y.copy(part.coarse_patches, x, part.fine + op.prefix, part.patches);
       },
       Schedule::uneven);
 }
 
+template <class T>
 void split_tokens(const ops::SplitTokens& op, Inputs in, Outputs out, Context& ctx) {
   const auto& kernels = simd(ctx, elementwise_simd);
-  const RowsOf x = rows(in[0]), y = rows(out[0]);
+  const RowsOf<T> x = rows<T>(in[0]), y = rows<T>(out[0]);
   const Plan plan = plan_of(op.kName, in, op.prefix, op.rows, in[0].dim(0));
   parallel_for(
       ctx, std::ssize(plan.wholes), 1,
@@ -122,7 +131,7 @@ void split_tokens(const ops::SplitTokens& op, Inputs in, Outputs out, Context& c
         const auto parts = parts_of(plan, whole);
         const float share = op.rule == ops::PrefixSplit::share ? 1 / static_cast<float>(parts.size()) : 1;
         for (const auto& part : parts) {
-          kernels.f32.scale(x[whole.coarse], share, y[part.fine], op.prefix * x.width);
+          arithmetic<T>(kernels).scale(x[whole.coarse], share, y[part.fine], op.prefix * x.width);
           y.copy(part.fine + op.prefix, x, part.coarse_patches, part.patches);
         }
       },
@@ -139,8 +148,9 @@ std::vector<std::int64_t> prefixed(std::string_view op, const Tensor& offsets, s
   return begin;
 }
 
+template <class T>
 void join_prefix(const ops::JoinPrefix& op, Inputs in, Outputs out, Context& ctx) {
-  const RowsOf prefix = rows(in[0]), patches = rows(in[1]), y = rows(out[0]);
+  const RowsOf<T> prefix = rows<T>(in[0]), patches = rows<T>(in[1]), y = rows<T>(out[0]);
   const std::int64_t count = in[0].dim(0);
   const auto begin = prefixed(op.kName, in[2], out[0].dim(0), count);
   parallel_for(ctx, std::ssize(begin) - 1, 1, [&](std::int64_t i, std::int64_t) {
@@ -150,14 +160,15 @@ void join_prefix(const ops::JoinPrefix& op, Inputs in, Outputs out, Context& ctx
   });
 }
 
+template <class T>
 void split_prefix(const ops::SplitPrefix& op, Inputs in, Outputs out, Context& ctx) {
-  const RowsOf x = rows(in[0]), prefix = rows(out[0]), patches = rows(out[1]);
+  const RowsOf<T> x = rows<T>(in[0]), patches = rows<T>(out[1]);
   const auto begin = prefixed(op.kName, in[1], in[0].dim(0), op.prefix);
   const std::int64_t count = std::ssize(begin) - 1;
   parallel_for(ctx, op.prefix, 1, [&](std::int64_t p, std::int64_t) {
-    RowSum sum(ctx, x.width);
+    RowSum<T> sum(ctx, out[0]);
     for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) sum.add(x[begin[i] + p]);
-    sum.take(prefix[p], 1);
+    sum.take(p, 1);
   });
   parallel_for(ctx, count, 1, [&](std::int64_t i, std::int64_t) {
     const std::int64_t first = begin[static_cast<std::size_t>(i)], last = begin[static_cast<std::size_t>(i) + 1];
@@ -165,24 +176,26 @@ void split_prefix(const ops::SplitPrefix& op, Inputs in, Outputs out, Context& c
   });
 }
 
+template <class T>
 void segment_mean(const ops::SegmentMean& op, Inputs in, Outputs out, Context& ctx) {
-  const RowsOf x = rows(in[0]), y = rows(out[0]);
+  const RowsOf<T> x = rows<T>(in[0]);
   const auto begin = load_offsets(op.kName, in[1], in[0].dim(0));
   parallel_for(
       ctx, std::ssize(begin) - 1, 1,
       [&](std::int64_t i, std::int64_t) {
         const std::int64_t first = begin[static_cast<std::size_t>(i)] + op.skip;
         const std::int64_t count = std::max<std::int64_t>(0, begin[static_cast<std::size_t>(i) + 1] - first);
-        RowSum sum(ctx, x.width);
+        RowSum<T> sum(ctx, out[0]);
         if (count > 0) sum.add(x[first], count);
-        sum.take(y[i], count > 0 ? 1 / static_cast<double>(count) : 0);
+        sum.take(i, count > 0 ? 1 / static_cast<double>(count) : 0);
       },
       Schedule::uneven);
 }
 
+template <class T>
 void segment_mean_backward(const ops::SegmentMeanBackward& op, Inputs in, Outputs out, Context& ctx) {
   const auto& kernels = simd(ctx, elementwise_simd);
-  const RowsOf dy = rows(in[0]), dx = rows(out[0]);
+  const RowsOf<T> dy = rows<T>(in[0]), dx = rows<T>(out[0]);
   const auto begin = load_offsets(op.kName, in[1], op.rows);
   parallel_for(
       ctx, std::ssize(begin) - 1, 1,
@@ -190,9 +203,9 @@ void segment_mean_backward(const ops::SegmentMeanBackward& op, Inputs in, Output
         const std::int64_t last = begin[static_cast<std::size_t>(i) + 1];
         const std::int64_t first = std::min(last, begin[static_cast<std::size_t>(i)] + op.skip);
         for (std::int64_t row = begin[static_cast<std::size_t>(i)]; row < first; ++row)
-          kernels.fill(dx[row], 0.0f, dx.width);
+          std::fill_n(dx[row], dx.width, T{});
         for (std::int64_t row = first; row < last; ++row)
-          kernels.f32.scale(dy[i], 1 / static_cast<float>(last - first), dx[row], dx.width);
+          arithmetic<T>(kernels).scale(dy[i], 1 / static_cast<float>(last - first), dx[row], dx.width);
       },
       Schedule::uneven);
 }
@@ -200,12 +213,12 @@ void segment_mean_backward(const ops::SegmentMeanBackward& op, Inputs in, Output
 }  // namespace
 
 void add_regroup(KernelTable& table) {
-  table.add<ops::MergeTokens>("vector f32", merge_tokens, serves::f32);
-  table.add<ops::SplitTokens>("vector f32", split_tokens, serves::f32);
-  table.add<ops::JoinPrefix>("vector f32", join_prefix, serves::f32);
-  table.add<ops::SplitPrefix>("vector f32", split_prefix, serves::f32);
-  table.add<ops::SegmentMean>("vector f32", segment_mean, serves::f32);
-  table.add<ops::SegmentMeanBackward>("vector f32", segment_mean_backward, serves::f32);
+  add_rows<ops::MergeTokens>(table, merge_tokens<float>, merge_tokens<std::uint16_t>);
+  add_rows<ops::SplitTokens>(table, split_tokens<float>, split_tokens<std::uint16_t>);
+  add_rows<ops::JoinPrefix>(table, join_prefix<float>, join_prefix<std::uint16_t>);
+  add_rows<ops::SplitPrefix>(table, split_prefix<float>, split_prefix<std::uint16_t>);
+  add_rows<ops::SegmentMean>(table, segment_mean<float>, segment_mean<std::uint16_t>);
+  add_rows<ops::SegmentMeanBackward>(table, segment_mean_backward<float>, segment_mean_backward<std::uint16_t>);
 }
 
 }  // namespace strata::cpu

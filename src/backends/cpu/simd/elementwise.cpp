@@ -7,8 +7,8 @@
 namespace strata::cpu::STRATA_ISA {
 namespace {
 
-template <class T>
-void add(const T* a, const T* b, T* y, std::int64_t n) {
+template <class T, class B>
+void add(const T* a, const B* b, T* y, std::int64_t n) {
   map(
       y, a, b, n, [](Floats u, Floats v) __attribute__((always_inline)) { return u + v; });
 }
@@ -65,12 +65,14 @@ void convert_all(const X* x, Y* y, std::int64_t n) {
 }
 
 template <class T>
-constexpr ArithmeticSimd<T> kArithmetic{&add<T>, &mul<T>, &scale<T>, &gelu<T>, &gelu_backward<T>};
+constexpr ArithmeticSimd<T> kArithmetic{&add<T, T>, &mul<T>, &scale<T>, &gelu<T>, &gelu_backward<T>};
 
 }  // namespace
 
 extern const ElementwiseSimd elementwise_simd{kArithmetic<float>,
                                               kArithmetic<std::uint16_t>,
+                                              &add<float, std::uint16_t>,
+                                              &add<std::uint16_t, float>,
                                               &fill,
                                               &axpy,
                                               &affine<float>,

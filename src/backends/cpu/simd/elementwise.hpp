@@ -21,6 +21,8 @@ struct ArithmeticSimd {
 struct ElementwiseSimd {
   ArithmeticSimd<float> f32;
   ArithmeticSimd<std::uint16_t> bf16;
+  void (*add_narrow)(const float* a, const std::uint16_t* b, float* y, std::int64_t n);  // b may be narrower than a,
+  void (*add_wide)(const std::uint16_t* a, const float* b, std::uint16_t* y, std::int64_t n);  // or wider
   void (*fill)(float* y, float value, std::int64_t n);
   void (*axpy)(const float* x, float alpha, float* y, std::int64_t n);  // y += alpha · x
   void (*affine_f32)(const float* x, float* y, std::int64_t n, float scale, float shift);

@@ -6,28 +6,22 @@
 namespace strata::cpu::STRATA_ISA {
 namespace {
 
-double sum(const float* x, std::int64_t n) {
+template <class T>
+double sum(const T* x, std::int64_t n) {
   Doubles total = splat<Doubles>(0.0);
   each(
       n, [&](Block at) __attribute__((always_inline)) { total = total + convert<double>(at.load(x)); });
   return sum_lanes(total);
 }
 
-double dot(const float* a, const float* b, std::int64_t n) {
-  Doubles total = splat<Doubles>(0.0);
-  each(
-      n, [&](Block at) __attribute__((always_inline)) {
-        total = total + convert<double>(at.load(a)) * convert<double>(at.load(b));
-      });
-  return sum_lanes(total);
-}
-
-STRATA_INLINE Floats row(Block at, const float* x, std::int64_t stride, std::int64_t r) {
+template <class T>
+STRATA_INLINE Floats row(Block at, const T* x, std::int64_t stride, std::int64_t r) {
   return at.load(x + r * stride);
 }
 
 // Eight rows in float, as a tree, and that in double: a long column's error does not grow with its length.
-STRATA_INLINE Floats eight_rows(Block at, const float* x, std::int64_t stride) {
+template <class T>
+STRATA_INLINE Floats eight_rows(Block at, const T* x, std::int64_t stride) {
   return ((row(at, x, stride, 0) + row(at, x, stride, 1)) + (row(at, x, stride, 2) + row(at, x, stride, 3))) +
          ((row(at, x, stride, 4) + row(at, x, stride, 5)) + (row(at, x, stride, 6) + row(at, x, stride, 7)));
 }
@@ -42,7 +36,8 @@ STRATA_INLINE void accumulate(Block at, double* sums, Floats x) {
   }
 }
 
-void columns(const float* x, std::int64_t stride, std::int64_t rows, std::int64_t n, double* sums) {
+template <class T>
+void columns(const T* x, std::int64_t stride, std::int64_t rows, std::int64_t n, double* sums) {
   std::int64_t r = 0;
   for (; r + 8 <= rows; r += 8, x += 8 * stride)
     each(
@@ -54,6 +49,6 @@ void columns(const float* x, std::int64_t stride, std::int64_t rows, std::int64_
 
 }  // namespace
 
-extern const SumsSimd sums_simd{&sum, &dot, &columns};
+extern const SumsSimd sums_simd{{&sum<float>, &columns<float>}, {&sum<std::uint16_t>, &columns<std::uint16_t>}};
 
 }  // namespace strata::cpu::STRATA_ISA

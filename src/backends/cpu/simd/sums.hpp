@@ -8,11 +8,16 @@
 
 namespace strata::cpu {
 
-struct SumsSimd {
-  double (*sum)(const float* x, std::int64_t n);
-  double (*dot)(const float* a, const float* b, std::int64_t n);
+// T: float, or uint16_t holding bf16.
+template <class T>
+struct SumsOf {
+  double (*sum)(const T* x, std::int64_t n);
   // sums[c] += x[r][c] over `rows` rows that are `stride` apart, eight rows at a time.
-  void (*columns)(const float* x, std::int64_t stride, std::int64_t rows, std::int64_t columns, double* sums);
+  void (*columns)(const T* x, std::int64_t stride, std::int64_t rows, std::int64_t columns, double* sums);
+};
+struct SumsSimd {
+  SumsOf<float> f32;
+  SumsOf<std::uint16_t> bf16;
 };
 STRATA_PER_ISA(SumsSimd, sums_simd);
 
