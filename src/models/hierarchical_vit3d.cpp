@@ -17,7 +17,7 @@ const HierarchicalVit3dConfig& validated(const HierarchicalVit3dConfig& config) 
 
 nn::ParameterPtr token(const Context& ctx, DType dtype, const char* name, std::int64_t count, std::int64_t width) {
   constexpr double kDeviation = 1e-6;  // as timm starts class and register tokens
-  return std::make_shared<nn::Parameter>(name, ctx.zeros(dtype, {1, count, width}),
+  return std::make_shared<nn::Parameter>(name, ctx.zeros(ops::accumulation_type(dtype), {1, count, width}),
                                          std::vector<LogicalAxis>{{"prefix", count}, {"embed", width}},
                                          nn::Init::normal(kDeviation));
 }

@@ -82,6 +82,12 @@ nn::StudyLayoutPtr HlipVisualEncoder::layout(Tape& tape, const StudyBatch& batch
   return std::make_shared<const nn::StudyLayout>(tape.ctx(), std::move(shape), std::move(kept));
 }
 
+// Embeddings are for losses: never narrower than f32.
+Variable HlipVisualEncoder::project(Tape& tape, const Variable& x) {
+  const Variable y = head_proj.forward(tape, x);
+  return tape.cast(y, ops::accumulation_type(y.dtype()));
+}
+
 // Only what the head reads is normalised: the last norm works row by row, so picking rows first gives the same numbers.
 nn::Tokens HlipVisualEncoder::head(Tape& tape, const nn::Tokens& tokens) {
   const nn::Tokens study = trunk.to_study(tape, tokens);
@@ -91,7 +97,7 @@ nn::Tokens HlipVisualEncoder::head(Tape& tape, const nn::Tokens& tokens) {
   if (config.head == Head::cls) {
     const Variable cls =
         trunk.norm.forward(tape, tape.apply1(ops::GatherRows{}, {study.rows, tape.constant(rows)}));  // [B, C]
-    return {head_proj.forward(tape, cls), study.layout, study.level};
+    return {project(tape, cls), study.layout, study.level};
   }
   const Variable normed = trunk.norm.forward(tape, study.rows);
   const Variable prefix = tape.apply1(ops::GatherRows{}, {normed, tape.constant(rows)});  // [B·P, C]
@@ -99,7 +105,7 @@ nn::Tokens HlipVisualEncoder::head(Tape& tape, const nn::Tokens& tokens) {
       tape.apply1(ops::SegmentMean{trunk.prefix()}, {normed, tape.constant(segments.device_offsets())});  // [B, C]
   const Variable joined =
       tape.apply1(ops::Concat{1}, {prefix, tape.apply1(ops::GatherRows{}, {mean, tape.constant(of_study)})});
-  return {head_proj.forward(tape, joined), study.layout, study.level};
+  return {project(tape, joined), study.layout, study.level};
 }
 
 double HlipVisualEncoder::block_flops(const nn::StudyLayout& layout, nn::Level level) const {

@@ -22,7 +22,7 @@ Variable Block::drop(Tape& tape, const Variable& branch, const Sequences& sequen
   const ops::DropPathFactors draw{options_.drop_path,
                                   {tape.mode().seed, RandomPurpose::drop_path},
                                   static_cast<std::uint32_t>(2 * options_.index + which),
-                                  branch.dtype()};
+                                  ops::accumulation_type(branch.dtype())};
   const Tensor factors = ops::run1(tape.ctx(), draw, {sequences.random_keys});
   return tape.apply1(ops::ScaleSegments{},
                      {branch, tape.constant(factors), tape.constant(sequences.segments.device_offsets())});
@@ -31,8 +31,7 @@ Variable Block::drop(Tape& tape, const Variable& branch, const Sequences& sequen
 Variable Block::forward(Tape& tape, const Variable& input, const Sequences& sequences) {
   return bordered(tape, input, [&](const Variable& x) {
     const Variable attended = attn.forward(tape, norm1.forward(tape, x), sequences);
-    const Variable h = tape.apply1(ops::Add{}, {x, drop(tape, attended, sequences, 0)});
-    const Variable y = norm2.forward(tape, h);
+    const auto [h, y] = norm2.forward_sum(tape, x, drop(tape, attended, sequences, 0));  // rows, [T, C]
     if (!drops(tape) && !mlp.value_hooks() && !mlp.fc2.value_hooks()) return mlp.forward(tape, y, h);
     return tape.apply1(ops::Add{}, {h, drop(tape, mlp.forward(tape, y), sequences, 1)});
   });

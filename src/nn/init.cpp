@@ -94,7 +94,7 @@ void initialise(const Context& ctx, Module& root, std::uint64_t seed) {
     if (parameter->role() == Role::buffer) continue;
     STRATA_CHECK(parameter->placement().is_whole(), usage, path, "only a part of it is here",
                  "initialise before placing");
-    const DType dtype = parameter->has_master() ? parameter->master().dtype() : parameter->spec().dtype;
+    const DType dtype = parameter->master_type();
     const Shape& shape = parameter->spec().shape;
     Context context = ctx;
     parameter->assign(context,

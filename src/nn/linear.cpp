@@ -13,7 +13,8 @@ Linear::Linear(const Context& ctx, DType dtype, std::int64_t in, std::int64_t ou
   axes.insert(axes.end(), options.in_axes.begin(), options.in_axes.end());
   weight = add(std::make_shared<Parameter>("weight", ctx.zeros(dtype, shape), std::move(axes), options.weight_init));
   if (options.bias)
-    bias = add(std::make_shared<Parameter>("bias", ctx.zeros(dtype, {out}), options.out_axes, options.bias_init));
+    bias = add(std::make_shared<Parameter>("bias", ctx.zeros(ops::accumulation_type(dtype), {out}), options.out_axes,
+                                           options.bias_init));
 }
 
 Variable Linear::forward(Tape& tape, const Variable& input, const Fused& fused) {

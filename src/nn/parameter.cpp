@@ -23,8 +23,13 @@ Parameter::Parameter(std::string name, Tensor value, std::vector<LogicalAxis> ax
 void Parameter::assign(Context& ctx, const Tensor& contents) {
   STRATA_CHECK(contents.shape() == spec().shape, internal, name(),
                fmt::format("contents of shape {} for a parameter of {}", contents.shape().str(), spec().shape.str()));
-  if (has_master()) set_master(ops::cast(ctx, contents, master_.dtype()));
   set_value(ops::cast(ctx, contents, spec().dtype));
+  if (master_type() != spec().dtype) set_master(ops::cast(ctx, contents, master_type()));
+}
+
+DType Parameter::master_type() const {
+  if (has_master()) return master_.dtype();
+  return role_ == Role::parameter ? ops::accumulation_type(spec().dtype) : spec().dtype;
 }
 
 void Parameter::set_master(Tensor master) {

@@ -34,7 +34,8 @@ PatchEmbed3d::PatchEmbed3d(const Context& ctx, DType dtype, std::int64_t channel
 Variable PatchEmbed3d::forward(Tape& tape, const Variable& scans, double scale, double shift, const Tensor& kept) {
   const ops::PatchUnfold unfold{geometry_, scale, shift, proj.weight->spec().dtype};
   return bordered(tape, scans, [&](const Variable& x) {
-    return proj.forward(tape, tape.apply1(unfold, {x, kept.defined() ? tape.constant(kept) : Variable()}));
+    const Variable patches = tape.apply1(unfold, {x, kept.defined() ? tape.constant(kept) : Variable()});
+    return tape.cast(proj.forward(tape, patches), ops::accumulation_type(unfold.to));  // [tokens, C]
   });
 }
 

@@ -25,8 +25,8 @@ std::vector<double> spatial_values(std::int64_t width, const std::array<std::int
 
 ParameterPtr table(const Context& ctx, DType dtype, const char* name, const Shape& shape,
                    const std::vector<double>& values, std::vector<LogicalAxis> axes) {
-  return std::make_shared<Parameter>(name, tensor_from(ctx, dtype, shape, values), std::move(axes), Init::zeros(),
-                                     Role::buffer);
+  return std::make_shared<Parameter>(name, tensor_from(ctx, ops::accumulation_type(dtype), shape, values),
+                                     std::move(axes), Init::zeros(), Role::buffer);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 //
 // The HLIP visual encoder (arXiv 2505.21862): a ViT over whole studies whose blocks attend within a slice, a scan or a
 // study. Forward mathematics and parameter names equal the published ones (visual.trunk.…, visual.head.proj.weight).
+// The type that a model is made with is its arithmetic: f32, f64, or bf16 for mixed precision (strata/nn/layers.hpp).
 #pragma once
 
 #include <map>
@@ -81,6 +82,7 @@ class HlipVisualEncoder final : public VisualEncoder {
   nn::Linear head_proj;
 
  private:
+  Variable project(Tape& tape, const Variable& x);
   nn::Tokens head(Tape& tape, const nn::Tokens& tokens);
   double block_flops(const nn::StudyLayout& layout, nn::Level level) const;
 };

@@ -3,6 +3,10 @@
 // The transformer's layers over packed tokens (rows [T, C] of sequences packed one behind the other): pre-norm block as
 // in ViT (Dosovitskiy et al. 2021; timm names). Sizes are read from the weights, so a layer whose weights were cut
 // along heads or the hidden width just works.
+//
+// The type a layer is made with chooses its arithmetic, f32 (f64) throughout or mixed precision. In a layer of bf16 the
+// matrices are bf16 with f32 masters (Parameter) and what goes into a product is bf16; every other parameter, the rows
+// between blocks (the residual stream), sums and statistics are f32, and so are all gradients of parameters.
 #pragma once
 
 #include <memory>
@@ -48,11 +52,19 @@ class Linear final : public Module {
 class LayerNorm final : public Module {
  public:
   LayerNorm(const Context& ctx, DType dtype, std::int64_t width, double epsilon);
-  Variable forward(Tape& tape, const Variable& x);
+  Variable forward(Tape& tape, const Variable& x);  // of type `dtype`, whatever that of the rows x
+
+  // h = x + branch and LN(h), in one pass. The module's border is that of forward(h); value hooks get h from an own
+  // sum.
+  struct Sum {
+    Variable rows, normed;
+  };
+  Sum forward_sum(Tape& tape, const Variable& x, const Variable& branch);
 
   ParameterPtr weight, bias;  // [C]
 
  private:
+  DType output_;
   double epsilon_;
 };
 

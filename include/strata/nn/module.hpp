@@ -76,10 +76,12 @@ class Module {
     return leave(tape, y);
   }
 
- private:
+  // The two halves of `bordered`, for modules that give more than one value.
   Variable enter(Tape& tape, const Variable& x);
   Variable leave(Tape& tape, const Variable& y);
+  bool hooks_change_values() const { return hooks_.before != nullptr || hooks_.after != nullptr; }
 
+ private:
   Hooks hooks_;
   std::vector<ParameterPtr> own_;
   std::vector<std::pair<std::string, Module*>> children_;

@@ -2,7 +2,8 @@
 //
 // A model's tensor with what parallelism, optimizers and checkpoints need to know of it: its name in the module tree,
 // the logical axes it is made of, which part of it is here (Placement), and its two storages: `value` (what the forward
-// pass reads, maybe bf16) and `master` (what the optimizer writes, f32 or f64; the same tensor while both types agree).
+// pass reads, maybe bf16) and `master` (what the optimizer writes and files hold, f32 or f64; the same tensor while
+// both types agree).
 #pragma once
 
 #include <memory>
@@ -32,7 +33,8 @@ class Parameter final : public autograd::Leaf {
   const Placement& placement() const { return placement_; }
   const Shape& global_shape() const { return global_shape_; }
 
-  // New contents of the same shape, in any floating type: master and value are set from it, each in its own type.
+  // New contents of the same shape, in any floating type: master and value are set from it, each in its own type. A
+  // trainable value in bf16 gets its f32 master here, with the contents unrounded.
   void assign(Context& ctx, const Tensor& contents);
 
   // Seam 1: keep only a part (gradient and master start anew). `value` holds the box of `placement`.
@@ -40,6 +42,8 @@ class Parameter final : public autograd::Leaf {
 
   const Tensor& master() const { return master_.defined() ? master_ : value(); }
   bool has_master() const { return master_.defined(); }
+  // Of the master there is, or that assign will make: a parameter's accumulation type, a buffer's own type.
+  DType master_type() const;
   void set_master(Tensor master);
 
  private:

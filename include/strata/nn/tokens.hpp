@@ -91,7 +91,7 @@ class PatchEmbed3d final : public Module {
  public:
   PatchEmbed3d(const Context& ctx, DType dtype, std::int64_t channels, ops::PatchGeometry geometry, std::int64_t width);
   // scans [S, channels, D, H, W] of any type, each value v read as v·scale + shift; kept i32 or undefined -> [tokens,
-  // C]
+  // C] in the accumulation type of the model's
   Variable forward(Tape& tape, const Variable& scans, double scale, double shift, const Tensor& kept);
 
   const ops::PatchGeometry& geometry() const { return geometry_; }
