@@ -102,8 +102,7 @@ std::vector<Tensor> Linear::gradient(const GradientArgs& args) const {
       input = gelu ? run1(args.ctx, Gelu{}, {dense(args.ctx, args.inputs[0].rows())}) : args.inputs[0].rows();
     grads[1] = run1(args.ctx, Matmul{.transpose_a = true, .wide = true}, {dy, input}).reshape(weight.shape);
   }
-  if (grads.size() > 2 && args.wants(2))
-    grads[2] = sum_to_suffix(args.ctx, cast(args.ctx, dy, args.specs[2].dtype), args.specs[2].shape);
+  if (grads.size() > 2 && args.wants(2)) grads[2] = sum_to_suffix(args.ctx, dy, args.specs[2].shape);
   if (grads.size() > 3 && args.wants(3)) grads[3] = args.grad();
   return grads;
 }

@@ -79,7 +79,6 @@ class Module {
   // The two halves of `bordered`, for modules that give more than one value.
   Variable enter(Tape& tape, const Variable& x);
   Variable leave(Tape& tape, const Variable& y);
-  bool hooks_change_values() const { return hooks_.before != nullptr || hooks_.after != nullptr; }
 
  private:
   Hooks hooks_;
