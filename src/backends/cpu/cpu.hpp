@@ -4,7 +4,8 @@
 // instruction set chosen when the backend is made. What its table lacks (f64, rare types) is asked of the reference
 // table, which works on the same memory: see KernelTable::set_fallback. Numbers depend neither on the number of threads
 // (matrix products excepted: those repeat exactly for the same number) nor, for own kernels, on the instruction set
-// (attention excepted: its products round once a multiply-add where the set can).
+// (attention excepted: its products round once a multiply-add where the set can, and in bf16 where the set multiplies
+// it).
 #pragma once
 
 #include <memory>

@@ -298,7 +298,9 @@ struct Bf16Attention {
                               const BackwardBlock& x) {
     fill(x.lse, x.n, 0.0f);
     fill(x.delta, x.n, 0.0f);
+    const ConstHalves all = halves(c.o, first, count, d);
     for (std::int64_t i = 0; i < count; ++i) {
+      look_ahead(all, i);
       const T* o = c.o.data + (first + i) * c.o.stride;
       const T* d_o = c.d_o.data + (first + i) * c.d_o.stride;
       Eight sum = splat<Eight>(0.0f);

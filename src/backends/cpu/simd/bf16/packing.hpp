@@ -27,6 +27,16 @@ STRATA_INLINE EightHalves eight_of(const ConstHalves& from, std::int64_t row, st
   return row < from.rows ? load_same<EightHalves>(from.data + row * from.stride + column) : EightHalves{};
 }
 
+// Rows lie far apart, where the processor does not look ahead by itself: some of the next rows, and of this row the
+// columns of the next head, which the same thread mostly takes next. Memory that does not exist does no harm.
+STRATA_INLINE void look_ahead(const ConstHalves& from, std::int64_t row) {
+  constexpr std::int64_t rows = 24, line = 32;
+  for (std::int64_t c = 0; c < from.width; c += line) {
+    __builtin_prefetch(from.data + (row + rows) * from.stride + c);
+    __builtin_prefetch(from.data + row * from.stride + from.width + c, 0, 2);
+  }
+}
+
 STRATA_INLINE FourPairs as_pairs(EightHalves a) { return {reinterpret_cast<FourPairs::Vector>(a.v)}; }
 
 STRATA_INLINE void fill_pairs(Pair* to, std::int64_t n) {
@@ -36,6 +46,7 @@ STRATA_INLINE void fill_pairs(Pair* to, std::int64_t n) {
 // [rows, width / 2], as they are.
 STRATA_INLINE void copy_rows(const ConstHalves& from, Pairs to, std::int64_t padded_rows) {
   for (std::int64_t i = 0; i < padded_rows; ++i) {
+    look_ahead(from, i);
     for (std::int64_t c = 0; c < from.width; c += 8) store_same(to.data + i * to.stride + c / 2, eight_of(from, i, c));
     fill_pairs(to.data + i * to.stride + from.width / 2, to.stride - from.width / 2);
   }
@@ -74,17 +85,20 @@ STRATA_INLINE void transpose_rows(const ConstHalves& from, Pairs to, std::int64_
   const auto four = [&](std::int64_t row, std::int64_t column) __attribute__((always_inline)) {
     return as_pairs(eight_of(from, row, column)) ^ mask;
   };
-  for (std::int64_t i = 0; i < padded_rows; i += 4)
+  for (std::int64_t i = 0; i < padded_rows; i += 4) {
+    unrolled<0, 4>([&](auto r) __attribute__((always_inline)) { look_ahead(from, i + r); });
     for (std::int64_t c = 0; c < from.width; c += 8)
       transpose_pairs(four(i, c), four(i + 1, c), four(i + 2, c), four(i + 3, c),
                       {to.data + c / 2 * to.stride + i, to.stride});
+  }
   for (std::int64_t k = from.width / 2; k < padded_pairs; ++k) fill_pairs(to.data + k * to.stride, padded_rows);
 }
 
 // [width, rows / 2]: the transposed matrix. padded_rows is a multiple of 8.
 STRATA_INLINE void transpose_all(const ConstHalves& from, Pairs to, std::int64_t padded_rows,
                                  std::int64_t padded_width) {
-  for (std::int64_t i = 0; i < padded_rows; i += 8)
+  for (std::int64_t i = 0; i < padded_rows; i += 8) {
+    unrolled<0, 8>([&](auto r) __attribute__((always_inline)) { look_ahead(from, i + r); });
     for (std::int64_t c = 0; c < from.width; c += 8) {
       FourPairs low[4], high[4];
       unrolled<0, 4>([&](auto r) __attribute__((always_inline)) {
@@ -96,6 +110,7 @@ STRATA_INLINE void transpose_all(const ConstHalves& from, Pairs to, std::int64_t
       transpose_pairs(low[0], low[1], low[2], low[3], {square, to.stride});
       transpose_pairs(high[0], high[1], high[2], high[3], {square + 4 * to.stride, to.stride});
     }
+  }
   for (std::int64_t r = from.width; r < padded_width; ++r) fill_pairs(to.data + r * to.stride, padded_rows / 2);
 }
 
