@@ -41,6 +41,8 @@ void sequences(Context& ctx, int repetitions, DType dtype, std::int64_t count, s
   const ops::Attention op{kHeadWidth, scale, length, length};
   const ops::AttentionBackward backward_op{kHeadWidth, scale, length, length};
   const double gigaflops = 4e-9 * static_cast<double>(count) * static_cast<double>(length * length * width);
+  ctx.backend().reset_peak();
+  const auto before = ctx.backend().memory().in_use;
   const double forward =
       gigaflops / best_seconds(repetitions, [&] {
         ops::run_into(ctx, op, {part(qkv, 0), part(qkv, 1), part(qkv, 2), offsets, offsets}, {o, lse});
@@ -53,8 +55,9 @@ void sequences(Context& ctx, int repetitions, DType dtype, std::int64_t count, s
       });
   std::printf(
       "{\"attention\": \"%s\", \"sequences\": %ld, \"tokens\": %ld, \"width\": %ld, \"forward_gflops\": %.1f, "
-      "\"backward_gflops\": %.1f, \"product_gflops\": %.1f}\n",
-      std::string(name_of(dtype)).c_str(), count, length, width, forward, backward, product);
+      "\"backward_gflops\": %.1f, \"product_gflops\": %.1f, \"work_space_mib\": %.1f}\n",
+      std::string(name_of(dtype)).c_str(), count, length, width, forward, backward, product,
+      static_cast<double>(ctx.backend().memory().peak - before) / (1 << 20));
   std::fflush(stdout);
 }
 
@@ -67,6 +70,10 @@ void attention_rates(Context& ctx, int repetitions) {
     sequences(ctx, repetitions, dtype, 8, 1177, 768, product);
     sequences(ctx, repetitions, dtype, 1, 9409, 768, product);
   }
+}
+
+void attention_of_a_study(Context& ctx) {
+  sequences(ctx, 0, DType::bf16, 1, 47'040, 768, product_rate(ctx, 1, DType::bf16));
 }
 
 }  // namespace strata::perf

@@ -31,7 +31,7 @@ double best_seconds(int repetitions, const std::function<void()>& work) {
     const auto begin = std::chrono::steady_clock::now();
     work();
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    if (i > 0) best = std::min(best, seconds);
+    if (i > 0 || repetitions == 0) best = std::min(best, seconds);
   }
   return best;
 }
@@ -113,5 +113,6 @@ int main(int argc, char** argv) {
   if (only.empty() || only == "memory") perf::memory_bound(ctx, repetitions);
   if (only.empty() || only == "products") perf::products(ctx, repetitions);
   if (only.empty() || only == "attention") perf::attention_rates(ctx, repetitions);
+  if (only == "study") perf::attention_of_a_study(ctx);
   return 0;
 }
