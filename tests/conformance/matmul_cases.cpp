@@ -64,12 +64,11 @@ std::vector<OpCase> cases() {
          normal({16}).as(View::misaligned));
   linear("a convolution's kernel", normal({6, 24}), normal({5, 2, 3, 2, 2}), normal({5}));
   const auto fused = [&](std::string label, bool gelu, Input x, Input weight, Input bias, Input residual) {
-    const OpCase one(std::move(label), Linear{gelu},
-                     {std::move(x), std::move(weight), std::move(bias), std::move(residual)});
-    list.push_back(one.types({DType::f32, DType::f64}).allow(product));
+    const std::vector<Input> inputs{std::move(x), std::move(weight), std::move(bias), std::move(residual)};
+    list.push_back(OpCase(label, Linear{gelu}, inputs).types({DType::f32, DType::f64}).allow(product));
     Tolerances rounded = product;  // an f32 result of products of rounded numbers, gelu(x) among them
     rounded.f32 = rounded.bf16;
-    list.push_back(one.types({DType::bf16}).allow(rounded));
+    list.push_back(OpCase(label + ", narrow", Linear{gelu}, inputs).types({DType::bf16}).allow(rounded));
   };
   fused("residual", false, normal({7, 10}), normal({5, 10}), normal({5}), normal({7, 5}));
   fused("residual, no bias", false, normal({7, 10}), normal({5, 10}), none(), normal({7, 5}));

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "backends/cpu/simd/elementwise.hpp"
+#include "backends/cpu/simd/softmax.hpp"
 #include "backends/cpu/simd/sums.hpp"
 #include "strata/runtime/kernel_table.hpp"
 #include "strata/tensor/tensor.hpp"
@@ -55,6 +56,14 @@ const ArithmeticSimd<T>& arithmetic(const ElementwiseSimd& kernels) {
 
 template <class T>
 const SumsOf<T>& sums_of(const SumsSimd& kernels) {
+  if constexpr (sizeof(T) == 4)
+    return kernels.f32;
+  else
+    return kernels.bf16;
+}
+
+template <class T>
+const SoftmaxOf<T>& softmax_of(const SoftmaxSimd& kernels) {
   if constexpr (sizeof(T) == 4)
     return kernels.f32;
   else

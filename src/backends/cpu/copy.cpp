@@ -105,9 +105,9 @@ void cast(const ops::Cast& op, Inputs in, Outputs out, Context& ctx) {
     else if (x.dtype() == DType::bf16)
       kernels.widen(memory<std::uint16_t>(x) + begin, memory<float>(y) + begin, n);
     else if (x.dtype() == DType::u8)
-      kernels.affine_u8(memory<std::uint8_t>(x) + begin, memory<float>(y) + begin, n, 1, 0);
+      kernels.affine_to_f32.u8(memory<std::uint8_t>(x) + begin, memory<float>(y) + begin, n, 1, 0);
     else
-      kernels.affine_i16(memory<std::int16_t>(x) + begin, memory<float>(y) + begin, n, 1, 0);
+      kernels.affine_to_f32.i16(memory<std::int16_t>(x) + begin, memory<float>(y) + begin, n, 1, 0);
   });
 }
 

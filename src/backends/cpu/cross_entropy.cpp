@@ -20,9 +20,13 @@ void check_target(std::string_view op, std::int64_t target, std::int64_t row, st
                fmt::format("row {} has target {}, but there are {} classes", row, target, classes));
 }
 
+float value(float x) { return x; }
+float value(std::uint16_t x) { return static_cast<float>(BFloat16::from_bits(x)); }
+
+template <class T>
 void cross_entropy(const ops::CrossEntropy& op, Inputs in, Outputs out, Context& ctx) {
-  const auto& kernels = simd(ctx, softmax_simd);
-  const float* x = memory<float>(in[0]);
+  const auto& kernels = softmax_of<T>(simd(ctx, softmax_simd));
+  const T* x = memory<T>(in[0]);
   const std::int64_t* target = in[1].data<std::int64_t>();
   float *loss = memory<float>(out[0]), *lse = memory<float>(out[1]);
   const auto [rows, width] = rows_of(in[0].shape());
@@ -35,28 +39,30 @@ void cross_entropy(const ops::CrossEntropy& op, Inputs in, Outputs out, Context&
       loss[row] = 0;
       if (target[row] == op.ignore) continue;
       check_target(op.kName, target[row], row, width);
-      loss[row] = static_cast<float>(log_sum + (largest - static_cast<double>(x[row * width + target[row]])));
+      loss[row] = static_cast<float>(log_sum + (largest - static_cast<double>(value(x[row * width + target[row]]))));
     }
   });
 }
 
+template <class T>
 void cross_entropy_backward(const ops::CrossEntropyBackward& op, Inputs in, Outputs out, Context& ctx) {
-  const auto& kernels = simd(ctx, softmax_simd);
-  const float* x = memory<float>(in[0]);
+  const auto& kernels = softmax_of<T>(simd(ctx, softmax_simd));
+  const T* x = memory<T>(in[0]);
   const std::int64_t* target = in[1].data<std::int64_t>();
   const float *lse = memory<float>(in[2]), *dloss = memory<float>(in[3]);
-  float* dx = memory<float>(out[0]);
+  T* dx = memory<T>(out[0]);
   const auto [rows, width] = rows_of(in[0].shape());
   parallel_for(ctx, rows, rows_a_chunk(width), [&, width = width](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
-      float* to = dx + row * width;
+      T* to = dx + row * width;
       if (target[row] == op.ignore) {
-        std::fill(to, to + width, 0.0f);
+        std::fill(to, to + width, T{});
         continue;
       }
       check_target(op.kName, target[row], row, width);
       kernels.exponentials(x + row * width, lse[row], dloss[row], to, width);
-      to[target[row]] -= dloss[row];
+      const double logit = value(x[row * width + target[row]]), grad = dloss[row];
+      put(out[0], row * width + target[row], grad * (std::exp(logit - static_cast<double>(lse[row])) - 1));
     }
   });
 }
@@ -64,8 +70,8 @@ void cross_entropy_backward(const ops::CrossEntropyBackward& op, Inputs in, Outp
 }  // namespace
 
 void add_cross_entropy(KernelTable& table) {
-  table.add<ops::CrossEntropy>("vector f32", cross_entropy, serves::f32);
-  table.add<ops::CrossEntropyBackward>("vector f32", cross_entropy_backward, serves::f32);
+  add_rows<ops::CrossEntropy>(table, cross_entropy<float>, cross_entropy<std::uint16_t>);
+  add_rows<ops::CrossEntropyBackward>(table, cross_entropy_backward<float>, cross_entropy_backward<std::uint16_t>);
 }
 
 }  // namespace strata::cpu

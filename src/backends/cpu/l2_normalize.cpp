@@ -10,10 +10,20 @@
 namespace strata::cpu {
 namespace {
 
+template <class T>
+const L2NormalizeOf<T>& kernels_of(const L2NormalizeSimd& kernels) {
+  if constexpr (sizeof(T) == 4)
+    return kernels.f32;
+  else
+    return kernels.bf16;
+}
+
+template <class T>
 void l2_normalize(const ops::L2Normalize& op, Inputs in, Outputs out, Context& ctx) {
-  const auto& kernels = simd(ctx, l2_normalize_simd);
-  const float* x = memory<float>(in[0]);
-  float *y = memory<float>(out[0]), *norm = memory<float>(out[1]);
+  const auto& kernels = kernels_of<T>(simd(ctx, l2_normalize_simd));
+  const T* x = memory<T>(in[0]);
+  T* y = memory<T>(out[0]);
+  float* norm = memory<float>(out[1]);
   const auto [rows, width] = rows_of(in[0].shape());
   parallel_for(ctx, rows, rows_a_chunk(width), [&, width = width](std::int64_t begin, std::int64_t end) {
     kernels.forward(x + begin * width, y + begin * width, norm + begin, end - begin, width,
@@ -21,10 +31,12 @@ void l2_normalize(const ops::L2Normalize& op, Inputs in, Outputs out, Context& c
   });
 }
 
+template <class T>
 void l2_normalize_backward(const ops::L2NormalizeBackward& op, Inputs in, Outputs out, Context& ctx) {
-  const auto& kernels = simd(ctx, l2_normalize_simd);
-  const float *y = memory<float>(in[0]), *norm = memory<float>(in[1]), *dy = memory<float>(in[2]);
-  float* dx = memory<float>(out[0]);
+  const auto& kernels = kernels_of<T>(simd(ctx, l2_normalize_simd));
+  const T *y = memory<T>(in[0]), *dy = memory<T>(in[2]);
+  const float* norm = memory<float>(in[1]);
+  T* dx = memory<T>(out[0]);
   const auto [rows, width] = rows_of(in[0].shape());
   parallel_for(ctx, rows, rows_a_chunk(width), [&, width = width](std::int64_t begin, std::int64_t end) {
     kernels.backward(y + begin * width, norm + begin, dy + begin * width, dx + begin * width, end - begin, width,
@@ -35,8 +47,8 @@ void l2_normalize_backward(const ops::L2NormalizeBackward& op, Inputs in, Output
 }  // namespace
 
 void add_l2_normalize(KernelTable& table) {
-  table.add<ops::L2Normalize>("vector f32", l2_normalize, all_are<DType::f32>);
-  table.add<ops::L2NormalizeBackward>("vector f32", l2_normalize_backward, all_are<DType::f32>);
+  add_rows<ops::L2Normalize>(table, l2_normalize<float>, l2_normalize<std::uint16_t>);
+  add_rows<ops::L2NormalizeBackward>(table, l2_normalize_backward<float>, l2_normalize_backward<std::uint16_t>);
 }
 
 }  // namespace strata::cpu

@@ -53,14 +53,12 @@ class Patches {
   std::int64_t count_ = 0;
 };
 
-template <class T>
-using Affine = void (*)(const T*, float*, std::int64_t, float, float);
-
-template <class T>
-void unfold(Affine<T> kernel, const ops::PatchUnfold& op, Inputs in, Outputs out, const Context& ctx) {
+template <class T, class Y>
+void unfold(void (*kernel)(const T*, Y*, std::int64_t, float, float), const ops::PatchUnfold& op, Inputs in,
+            Outputs out, const Context& ctx) {
   const Patches patches(op.kName, in, in[0].shape(), op.geometry);
   const T* volume = memory<T>(in[0]);
-  float* to = memory<float>(out[0]);
+  Y* to = memory<Y>(out[0]);
   parallel_for(ctx, patches.count(), rows_a_chunk(patches.width()), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row)
       patches.for_each_run(row, [&](std::int64_t element, std::int64_t voxel) {
@@ -69,47 +67,76 @@ void unfold(Affine<T> kernel, const ops::PatchUnfold& op, Inputs in, Outputs out
   });
 }
 
-void patch_unfold(const ops::PatchUnfold& op, Inputs in, Outputs out, Context& ctx) {
-  const auto& kernels = simd(ctx, elementwise_simd);
+template <class Y>
+void unfold_to(const AffineSimd<Y>& kernels, const ops::PatchUnfold& op, Inputs in, Outputs out, const Context& ctx) {
   switch (in[0].dtype()) {
-    case DType::u8: return unfold(kernels.affine_u8, op, in, out, ctx);
-    case DType::i16: return unfold(kernels.affine_i16, op, in, out, ctx);
-    default: return unfold(kernels.affine_f32, op, in, out, ctx);
+    case DType::u8: return unfold(kernels.u8, op, in, out, ctx);
+    case DType::i16: return unfold(kernels.i16, op, in, out, ctx);
+    case DType::bf16: return unfold(kernels.bf16, op, in, out, ctx);
+    default: return unfold(kernels.f32, op, in, out, ctx);
   }
 }
 
-void patch_fold(const ops::PatchFold& op, Inputs in, Outputs out, Context& ctx) {
+void patch_unfold(const ops::PatchUnfold& op, Inputs in, Outputs out, Context& ctx) {
   const auto& kernels = simd(ctx, elementwise_simd);
-  const Patches patches(op.kName, in, op.shape, op.geometry);
-  const float* from = memory<float>(in[0]);
-  float* volume = memory<float>(out[0]);
+  if (op.to == DType::bf16) return unfold_to(kernels.affine_to_bf16, op, in, out, ctx);
+  unfold_to(kernels.affine_to_f32, op, in, out, ctx);
+}
+
+// Every voxel comes from one patch at most: written once, and zero where no patch lies.
+template <class T>
+void fold_once(const Patches& patches, const ops::PatchFold& op, const T* from, T* volume, const Context& ctx) {
+  const auto& kernels = arithmetic<T>(simd(ctx, elementwise_simd));
   if (!patches.covers_volume())
     parallel_for(ctx, op.shape.numel(), kChunk,
-                 [&](std::int64_t begin, std::int64_t end) { kernels.fill(volume + begin, 0.0f, end - begin); });
-  // A patch named twice is summed, by one thread.
-  const std::int64_t grain = patches.repeats() ? patches.count() : rows_a_chunk(patches.width());
+                 [&](std::int64_t begin, std::int64_t end) { std::fill(volume + begin, volume + end, T{}); });
   const auto factor = static_cast<float>(op.scale);
-  parallel_for(ctx, patches.count(), grain, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(ctx, patches.count(), rows_a_chunk(patches.width()), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row)
       patches.for_each_run(row, [&](std::int64_t element, std::int64_t voxel) {
-        if (patches.covers_volume())
-          kernels.f32.scale(from + element, factor, volume + voxel, patches.run());
-        else
-          kernels.axpy(from + element, factor, volume + voxel, patches.run());
+        kernels.scale(from + element, factor, volume + voxel, patches.run());
       });
   });
 }
 
+// Patches named twice are summed, in float and by one thread.
+template <class T>
+void fold_sum(const Patches& patches, const ops::PatchFold& op, const T* from, float* volume, const Context& ctx) {
+  const auto& kernels = simd(ctx, elementwise_simd);
+  kernels.fill(volume, 0.0f, op.shape.numel());
+  for (std::int64_t row = 0; row < patches.count(); ++row)
+    patches.for_each_run(row, [&](std::int64_t element, std::int64_t voxel) {
+      const auto factor = static_cast<float>(op.scale);
+      if constexpr (sizeof(T) == 4)
+        kernels.axpy(from + element, factor, volume + voxel, patches.run());
+      else
+        kernels.axpy_bf16(from + element, factor, volume + voxel, patches.run());
+    });
+}
+
+template <class T>
+void patch_fold(const ops::PatchFold& op, Inputs in, Outputs out, Context& ctx) {
+  const Patches patches(op.kName, in, op.shape, op.geometry);
+  const T* from = memory<T>(in[0]);
+  if (!patches.repeats()) return fold_once(patches, op, from, memory<T>(out[0]), ctx);
+  if constexpr (sizeof(T) == 4) {
+    fold_sum(patches, op, from, memory<float>(out[0]), ctx);
+  } else {
+    const Tensor wide = ctx.empty(DType::f32, op.shape);
+    fold_sum(patches, op, from, memory<float>(wide), ctx);
+    simd(ctx, elementwise_simd).narrow(memory<float>(wide), memory<T>(out[0]), op.shape.numel());
+  }
+}
+
 bool serves_unfold(const ops::PatchUnfold& op, Specs inputs) {
-  const DType from = inputs[0].dtype;
-  return op.to == DType::f32 && (from == DType::f32 || from == DType::u8 || from == DType::i16);
+  return op.to != DType::f64 && inputs[0].dtype != DType::f64;
 }
 
 }  // namespace
 
 void add_patches(KernelTable& table) {
-  table.add<ops::PatchUnfold>("vector f32", patch_unfold, serves_unfold);
-  table.add<ops::PatchFold>("vector f32", patch_fold, serves::f32);
+  table.add<ops::PatchUnfold>("vector", patch_unfold, serves_unfold);
+  add_rows<ops::PatchFold>(table, patch_fold<float>, patch_fold<std::uint16_t>);
 }
 
 }  // namespace strata::cpu

@@ -2,6 +2,7 @@
 #include "strata/ops/softmax.hpp"
 
 #include "backends/cpu/backend.hpp"
+#include "backends/cpu/common.hpp"
 #include "backends/cpu/kernels.hpp"
 #include "backends/cpu/simd/softmax.hpp"
 #include "backends/cpu/threads.hpp"
@@ -11,10 +12,11 @@ namespace {
 
 std::int64_t columns_of(const Tensor& x) { return x.ndim() == 0 ? 1 : x.dim(-1); }
 
+template <class T>
 void softmax(const ops::Softmax&, Inputs in, Outputs out, Context& ctx) {
-  const auto& kernels = simd(ctx, softmax_simd);
-  const float* x = in[0].data<float>();
-  float* y = out[0].data<float>();
+  const auto& kernels = softmax_of<T>(simd(ctx, softmax_simd));
+  const T* x = memory<T>(in[0]);
+  T* y = memory<T>(out[0]);
   const std::int64_t columns = columns_of(in[0]);
   if (in[0].numel() == 0) return;
   parallel_for(ctx, in[0].numel() / columns, rows_a_chunk(columns), [&](std::int64_t begin, std::int64_t end) {
@@ -22,11 +24,12 @@ void softmax(const ops::Softmax&, Inputs in, Outputs out, Context& ctx) {
   });
 }
 
+template <class T>
 void softmax_backward(const ops::SoftmaxBackward&, Inputs in, Outputs out, Context& ctx) {
-  const auto& kernels = simd(ctx, softmax_simd);
-  const float* y = in[0].data<float>();
-  const float* dy = in[1].data<float>();
-  float* dx = out[0].data<float>();
+  const auto& kernels = softmax_of<T>(simd(ctx, softmax_simd));
+  const T* y = memory<T>(in[0]);
+  const T* dy = memory<T>(in[1]);
+  T* dx = memory<T>(out[0]);
   const std::int64_t columns = columns_of(in[0]);
   if (in[0].numel() == 0) return;
   parallel_for(ctx, in[0].numel() / columns, rows_a_chunk(columns), [&](std::int64_t begin, std::int64_t end) {
@@ -37,8 +40,8 @@ void softmax_backward(const ops::SoftmaxBackward&, Inputs in, Outputs out, Conte
 }  // namespace
 
 void add_softmax(KernelTable& table) {
-  table.add<ops::Softmax>("vector f32", softmax, serves::f32);
-  table.add<ops::SoftmaxBackward>("vector f32", softmax_backward, serves::f32);
+  add_both<ops::Softmax>(table, softmax<float>, softmax<std::uint16_t>);
+  add_both<ops::SoftmaxBackward>(table, softmax_backward<float>, softmax_backward<std::uint16_t>);
 }
 
 }  // namespace strata::cpu

@@ -39,7 +39,8 @@ void draw(const PhiloxStream& stream, std::uint32_t first, std::uint32_t* words)
   }
 }
 
-void apply(const PhiloxStream& stream, std::uint64_t first, const float* x, float* y, std::int64_t n, float rate,
+template <class T>
+void apply(const PhiloxStream& stream, std::uint64_t first, const T* x, T* y, std::int64_t n, float rate,
            float factor) {
   std::uint32_t words[kWords + kLanes] = {};  // the last load of a run may look beyond it
   while (n > 0) {
@@ -61,6 +62,6 @@ void apply(const PhiloxStream& stream, std::uint64_t first, const float* x, floa
 
 }  // namespace
 
-extern const DropoutSimd dropout_simd{&apply};
+extern const DropoutSimd dropout_simd{&apply<float>, &apply<std::uint16_t>};
 
 }  // namespace strata::cpu::STRATA_ISA

@@ -47,13 +47,14 @@ void fill(float* y, float value, std::int64_t n) {
   if (i < n) store_some(y + i, n - i, lanes);
 }
 
-void axpy(const float* x, float alpha, float* y, std::int64_t n) {
+template <class T>
+void axpy(const T* x, float alpha, float* y, std::int64_t n) {
   map(
       y, y, x, n, [=](Floats u, Floats v) __attribute__((always_inline)) { return u + splat(alpha) * v; });
 }
 
-template <class T>
-void affine(const T* x, float* y, std::int64_t n, float factor, float shift) {
+template <class T, class Y>
+void affine(const T* x, Y* y, std::int64_t n, float factor, float shift) {
   map(
       y, x, n, [=](Floats u) __attribute__((always_inline)) { return u * splat(factor) + splat(shift); });
 }
@@ -67,6 +68,10 @@ void convert_all(const X* x, Y* y, std::int64_t n) {
 template <class T>
 constexpr ArithmeticSimd<T> kArithmetic{&add<T, T>, &mul<T>, &scale<T>, &gelu<T>, &gelu_backward<T>};
 
+template <class Y>
+constexpr AffineSimd<Y> kAffine{&affine<float, Y>, &affine<std::uint16_t, Y>, &affine<std::uint8_t, Y>,
+                                &affine<std::int16_t, Y>};
+
 }  // namespace
 
 extern const ElementwiseSimd elementwise_simd{kArithmetic<float>,
@@ -74,10 +79,10 @@ extern const ElementwiseSimd elementwise_simd{kArithmetic<float>,
                                               &add<float, std::uint16_t>,
                                               &add<std::uint16_t, float>,
                                               &fill,
-                                              &axpy,
-                                              &affine<float>,
-                                              &affine<std::uint8_t>,
-                                              &affine<std::int16_t>,
+                                              &axpy<float>,
+                                              &axpy<std::uint16_t>,
+                                              kAffine<float>,
+                                              kAffine<std::uint16_t>,
                                               &convert_all<float, std::uint16_t>,
                                               &convert_all<std::uint16_t, float>};
 

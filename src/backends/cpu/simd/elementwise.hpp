@@ -18,6 +18,15 @@ struct ArithmeticSimd {
   void (*gelu_backward)(const T* x, const T* dy, T* dx, std::int64_t n);
 };
 
+// y = x · scale + shift, from every type that voxels have.
+template <class Y>
+struct AffineSimd {
+  void (*f32)(const float* x, Y* y, std::int64_t n, float scale, float shift);
+  void (*bf16)(const std::uint16_t* x, Y* y, std::int64_t n, float scale, float shift);
+  void (*u8)(const std::uint8_t* x, Y* y, std::int64_t n, float scale, float shift);
+  void (*i16)(const std::int16_t* x, Y* y, std::int64_t n, float scale, float shift);
+};
+
 struct ElementwiseSimd {
   ArithmeticSimd<float> f32;
   ArithmeticSimd<std::uint16_t> bf16;
@@ -25,9 +34,9 @@ struct ElementwiseSimd {
   void (*add_wide)(const std::uint16_t* a, const float* b, std::uint16_t* y, std::int64_t n);  // or wider
   void (*fill)(float* y, float value, std::int64_t n);
   void (*axpy)(const float* x, float alpha, float* y, std::int64_t n);  // y += alpha · x
-  void (*affine_f32)(const float* x, float* y, std::int64_t n, float scale, float shift);
-  void (*affine_u8)(const std::uint8_t* x, float* y, std::int64_t n, float scale, float shift);
-  void (*affine_i16)(const std::int16_t* x, float* y, std::int64_t n, float scale, float shift);
+  void (*axpy_bf16)(const std::uint16_t* x, float alpha, float* y, std::int64_t n);
+  AffineSimd<float> affine_to_f32;
+  AffineSimd<std::uint16_t> affine_to_bf16;
   void (*widen)(const std::uint16_t* x, float* y, std::int64_t n);
   void (*narrow)(const float* x, std::uint16_t* y, std::int64_t n);
 };

@@ -7,7 +7,8 @@ namespace strata::cpu::STRATA_ISA {
 namespace {
 
 // Squares in double: they neither overflow nor vanish for any float.
-STRATA_INLINE double dot(const float* a, const float* b, std::int64_t n) {
+template <class T>
+STRATA_INLINE double dot(const T* a, const T* b, std::int64_t n) {
   Doubles total = splat<Doubles>(0.0);
   each(
       n, [&](Block at) __attribute__((always_inline)) {
@@ -16,7 +17,8 @@ STRATA_INLINE double dot(const float* a, const float* b, std::int64_t n) {
   return sum_lanes(total);
 }
 
-void forward(const float* x, float* y, float* norm, std::int64_t rows, std::int64_t columns, float epsilon) {
+template <class T>
+void forward(const T* x, T* y, float* norm, std::int64_t rows, std::int64_t columns, float epsilon) {
   for (std::int64_t row = 0; row < rows; ++row, x += columns, y += columns) {
     norm[row] = static_cast<float>(__builtin_sqrt(dot(x, x, columns)));
     const Floats length = splat(norm[row] > epsilon ? norm[row] : epsilon);
@@ -25,7 +27,8 @@ void forward(const float* x, float* y, float* norm, std::int64_t rows, std::int6
   }
 }
 
-void backward(const float* y, const float* norm, const float* dy, float* dx, std::int64_t rows, std::int64_t columns,
+template <class T>
+void backward(const T* y, const float* norm, const T* dy, T* dx, std::int64_t rows, std::int64_t columns,
               float epsilon) {
   for (std::int64_t row = 0; row < rows; ++row, y += columns, dy += columns, dx += columns) {
     const bool tiny = norm[row] < epsilon;
@@ -39,6 +42,7 @@ void backward(const float* y, const float* norm, const float* dy, float* dx, std
 
 }  // namespace
 
-extern const L2NormalizeSimd l2_normalize_simd{&forward, &backward};
+extern const L2NormalizeSimd l2_normalize_simd{{&forward<float>, &backward<float>},
+                                               {&forward<std::uint16_t>, &backward<std::uint16_t>}};
 
 }  // namespace strata::cpu::STRATA_ISA
