@@ -21,7 +21,10 @@
 #include "strata/ops/gelu.hpp"
 #include "strata/ops/layer_norm.hpp"
 #include "strata/ops/matmul.hpp"
+#include "strata/ops/patches.hpp"
+#include "strata/ops/reduce.hpp"
 #include "strata/ops/softmax.hpp"
+#include "strata/ops/step.hpp"
 
 namespace strata::perf {
 
@@ -74,27 +77,89 @@ double triad_rate(Context& ctx, int repetitions, std::int64_t n) {
   return static_cast<double>(12 * n) * 1e-9 / seconds;
 }
 
-void memory_bound(Context& ctx, int repetitions) {
-  const std::int64_t rows = 9408, width = 3072, n = rows * width;
-  const Tensor x = filled(ctx, {rows, width}), dy = filled(ctx, {rows, width}), gamma = filled(ctx, {width});
-  const Tensor y = ctx.empty(DType::f32, {rows, width}), mean = ctx.empty(DType::f32, {rows}),
-               rstd = ctx.empty(DType::f32, {rows});
-  const Tensor dgamma = ctx.empty(DType::f32, {width}), dbeta = ctx.empty(DType::f32, {width});
-  const auto row = [&](const char* name, int arrays, const std::function<void()>& work) {
-    const double triad = triad_rate(ctx, repetitions, n);
-    const double rate = static_cast<double>(4 * arrays * n) * 1e-9 / best_seconds(repetitions, work);
-    std::printf("{\"kernel\": \"%s\", \"gb_per_s\": %.2f, \"triad_gb_per_s\": %.2f, \"share\": %.2f}\n", name, rate,
-                triad, rate / triad);
+// A kernel's bytes, each array read or written once, as a rate and as a share of the triad's.
+class Table {
+ public:
+  Table(Context& ctx, int repetitions, std::int64_t elements)
+      : ctx_(ctx), repetitions_(repetitions), elements_(elements) {}
+  void row(const char* name, const char* types, std::int64_t bytes, const std::function<void()>& work) const {
+    const double triad = triad_rate(ctx_, repetitions_, elements_);
+    const double rate = static_cast<double>(bytes) * 1e-9 / best_seconds(repetitions_, work);
+    std::printf(
+        "{\"kernel\": \"%s\", \"types\": \"%s\", \"gb_per_s\": %.2f, \"triad_gb_per_s\": %.2f, \"share\": %.2f}\n",
+        name, types, rate, triad, rate / triad);
     std::fflush(stdout);
-  };
-  row("add", 3, [&] { ops::run_into(ctx, ops::Add{}, {x, dy}, {y}); });
-  row("layer_norm", 2, [&] { ops::run_into(ctx, ops::LayerNorm{}, {x, gamma, gamma}, {y, mean, rstd}); });
-  row("layer_norm_backward", 3, [&] {
-    ops::run_into(ctx, ops::LayerNormBackward{}, {x, gamma, mean, rstd, dy}, {y, dgamma, dbeta});
+  }
+
+ private:
+  Context& ctx_;
+  int repetitions_;
+  std::int64_t elements_;
+};
+
+// As wide as the hidden layer of a ViT-B: elementwise, reductions. T is the type under test.
+void wide_rows(Context& ctx, const Table& table, DType type) {
+  const std::int64_t rows = 9408, width = 3072, n = rows * width;
+  const auto e = static_cast<std::int64_t>(size_of(type));
+  const char* name = type == DType::f32 ? "f32" : "bf16";
+  const Tensor x = ops::cast(ctx, filled(ctx, {rows, width}), type),
+               dy = ops::cast(ctx, filled(ctx, {rows, width}), type);
+  const Tensor y = ctx.empty(type, {rows, width}), sum = ctx.empty(DType::f32, {width}),
+               squares = ctx.empty(DType::f64, {1});
+  table.row("add", name, 3 * n * e, [&] { ops::run_into(ctx, ops::Add{}, {x, dy}, {y}); });
+  table.row("column sums", name, n * e, [&] { ops::run_into(ctx, ops::Reduce{.wide = true}, {x}, {sum}); });
+  table.row("squared norm", name, n * e, [&] { ops::run_into(ctx, ops::SquaredNorms{}, {x}, {squares}); });
+  table.row("gelu", name, 2 * n * e, [&] { ops::run_into(ctx, ops::Gelu{}, {x}, {y}); });
+  table.row("gelu_backward", name, 3 * n * e, [&] { ops::run_into(ctx, ops::GeluBackward{}, {x, dy}, {y}); });
+  table.row("softmax", name, 2 * n * e, [&] { ops::run_into(ctx, ops::Softmax{}, {x}, {y}); });
+}
+
+// As wide as the tokens: f32 rows, and what is normed in f32 or, in mixed precision, in bf16.
+void token_rows(Context& ctx, const Table& table, DType type) {
+  const std::int64_t rows = 18816, width = 768, n = rows * width;
+  const auto e = static_cast<std::int64_t>(size_of(type));
+  const char* name = type == DType::f32 ? "f32" : "f32 and bf16";
+  const Tensor x = filled(ctx, {rows, width}), past = filled(ctx, {rows, width}), gamma = filled(ctx, {width});
+  const Tensor branch = ops::cast(ctx, filled(ctx, {rows, width}), type), dx = ctx.empty(DType::f32, {rows, width});
+  const Tensor y = ctx.empty(type, {rows, width}), h = ctx.empty(DType::f32, {rows, width});
+  const Tensor mean = ctx.empty(DType::f32, {rows}), rstd = ctx.empty(DType::f32, {rows});
+  const Tensor dgamma = ctx.empty(DType::f32, {width}), dbeta = ctx.empty(DType::f32, {width});
+  table.row("add a branch", name, (8 + e) * n, [&] { ops::run_into(ctx, ops::Add{}, {x, branch}, {h}); });
+  table.row("layer_norm", name, (4 + e) * n, [&] {
+    ops::run_into(ctx, ops::LayerNorm{1e-6, type}, {x, gamma, gamma}, {y, mean, rstd});
   });
-  row("gelu", 2, [&] { ops::run_into(ctx, ops::Gelu{}, {x}, {y}); });
-  row("gelu_backward", 3, [&] { ops::run_into(ctx, ops::GeluBackward{}, {x, dy}, {y}); });
-  row("softmax", 2, [&] { ops::run_into(ctx, ops::Softmax{}, {x}, {y}); });
+  table.row("add_layer_norm", name, (8 + 2 * e) * n, [&] {
+    ops::run_into(ctx, ops::AddLayerNorm{1e-6, type}, {x, branch, gamma, gamma}, {h, y, mean, rstd});
+  });
+  table.row("layer_norm_backward", name, (8 + e) * n, [&] {
+    ops::run_into(ctx, ops::LayerNormBackward{}, {x, gamma, mean, rstd, y}, {dx, dgamma, dbeta});
+  });
+  table.row("layer_norm_backward, dx alone", name, (8 + e) * n, [&] {
+    ops::run_into(ctx, ops::LayerNormBackward{false}, {x, gamma, mean, rstd, y}, {dx, Tensor(), Tensor()});
+  });
+  if (type == DType::f32) return;
+  table.row("layer_norm_backward, residual, narrowed", name, (12 + 2 * e) * n, [&] {
+    ops::run_into(ctx, ops::LayerNormBackward{true, type}, {x, gamma, mean, rstd, y, past},
+                  {dx, dgamma, dbeta, branch});
+  });
+}
+
+void voxels(Context& ctx, const Table& table) {
+  const Shape shape{8, 1, 48, 224, 224};
+  const Tensor scans = ctx.zeros(DType::u8, shape), rows = ctx.empty(DType::bf16, {8 * 1176, 2048});
+  const ops::PatchUnfold unfold{.scale = 0.01, .shift = -2, .to = DType::bf16};
+  table.row("patch_unfold", "u8 to bf16", 3 * shape.numel(), [&] {
+    ops::run_into(ctx, unfold, {scans, Tensor()}, {rows});
+  });
+}
+
+void memory_bound(Context& ctx, int repetitions) {
+  const Table table(ctx, repetitions, std::int64_t{9408} * 3072);
+  for (const DType type : {DType::f32, DType::bf16}) {
+    wide_rows(ctx, table, type);
+    token_rows(ctx, table, type);
+  }
+  voxels(ctx, table);
 }
 
 }  // namespace
