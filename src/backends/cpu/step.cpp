@@ -233,6 +233,15 @@ void squared_norms(const ops::SquaredNorms&, Inputs in, Outputs out, Context& ct
     out[0].data<double>()[t] = tree_sum(std::span(sums).subspan(bounds[t], bounds[t + 1] - bounds[t]));
 }
 
+void clip_factor(const ops::ClipFactor& op, Inputs in, Outputs out, Context&) {
+  double sum = 0;
+  for (std::int64_t i = 0; i < in[0].numel(); ++i) sum += in[0].data<double>()[i];
+  const double scale = *in[1].data<double>(), norm = scale * std::sqrt(sum);
+  const double clipped = op.max_norm > 0 ? std::fmin(1, op.max_norm / (norm + 1e-6)) : 1;
+  *out[0].data<double>() = std::isfinite(norm) ? scale * clipped : 0;
+  *out[1].data<double>() = norm;
+}
+
 void ema(const ops::EmaStep&, Inputs in, Outputs out, Context& ctx) {
   const auto& kernels = simd(ctx, step_simd);
   const float blend = narrow(1 - *in[0].data<double>());
@@ -273,6 +282,7 @@ void add_step(KernelTable& table) {
   table.add<ops::LionStep>("fused f32", lion, serves_step<1, ops::LionStep>);
   table.add<ops::LambStep>("fused f32", lamb, serves_step<2, ops::LambStep>);
   table.add<ops::SquaredNorms>("lanes of f64", squared_norms, serves::anything);
+  table.add<ops::ClipFactor>("plain", clip_factor, serves::anything);
   table.add<ops::EmaStep>("f32", ema, serves_ema);
 }
 

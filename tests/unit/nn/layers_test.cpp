@@ -165,6 +165,59 @@ TEST_F(LayersTest, DropPathDropsWholeSequencesInTrainingAlone) {
   EXPECT_LT(untouched, 30);
 }
 
+// The second norm is computed together with the sum before it, and its hooks stand around it all the same.
+TEST_F(LayersTest, HooksOfTheSecondNormStandAroundTheFusedSum) {
+  Block block(device_.ctx, DType::f64, {.width = 16, .heads = 2, .hidden = 32});
+  initialise(device_.ctx, block, 5);
+  std::vector<std::string> order;
+  const auto note = [&](const char* what) { return [&order, what] { order.push_back(what); }; };
+  Hooks& hooks = block.norm2.hooks();
+  hooks.before_forward = note("norm2 forward");
+  hooks.after_forward = note("norm2 done");
+  hooks.before_backward = note("norm2 backward");
+  hooks.after_backward = note("norm2 left");
+  block.mlp.hooks().before_forward = note("mlp forward");
+  block.mlp.hooks().after_backward = note("mlp left");
+  block.attn.hooks().after_forward = note("attn done");
+  block.attn.hooks().before_backward = note("attn backward");
+  Tape tape(device_.ctx, {});
+  const Variable y = block.forward(tape, tape.input(wave({5, 16})), sequences({2, 3}));
+  tape.backward(tape.apply1(ops::Reduce{.everything = true}, {y}));
+  EXPECT_EQ(order, (std::vector<std::string>{"attn done", "norm2 forward", "norm2 done", "mlp forward", "mlp left",
+                                             "norm2 backward", "norm2 left", "attn backward"}));
+}
+
+TEST_F(LayersTest, ValueHooksOfTheSecondNormSeeTheRowsAndChangeNothing) {
+  Block block(device_.ctx, DType::f64, {.width = 16, .heads = 2, .hidden = 32});
+  initialise(device_.ctx, block, 5);
+  const auto run = [&] {
+    for (const auto& parameter : block.parameters()) parameter->clear_grad();
+    Tape tape(device_.ctx, {});
+    const Variable x = tape.input(wave({5, 16})), y = block.forward(tape, x, sequences({2, 3}));
+    tape.backward(tape.apply1(ops::Reduce{.everything = true}, {tape.apply1(ops::Mul{}, {y, y})}));
+    std::vector<Tensor> results{y.value(), tape.grad_of(x)};
+    for (const auto& parameter : block.parameters()) results.push_back(parameter->grad());
+    return results;
+  };
+  const auto fused = run();
+  Tensor seen, normed;
+  block.norm2.hooks().before = [&](Tape&, const Variable& h) {
+    seen = h.value();
+    return h;
+  };
+  block.norm2.hooks().after = [&](Tape&, const Variable& y) {
+    normed = y.value();
+    return y;
+  };
+  const auto hooked = run();
+  for (std::size_t i = 0; i < fused.size(); ++i)
+    EXPECT_LE(fixtures::relative_error(device_.ctx, fused[i], hooked[i]), 1e-14) << i;
+  block.norm2.hooks() = {};
+  Tape tape(device_.ctx, {.record = false});
+  EXPECT_EQ(device_.ctx.to_host<double>(block.norm2.forward(tape, tape.constant(seen)).value()),
+            device_.ctx.to_host<double>(normed));
+}
+
 TEST(InitTest, TruncatedNormalHasItsMomentsAndIsKeyedByName) {
   const auto values = initial_values(Init::truncated_normal(0.02), 9, "blocks.0.mlp.fc1.weight", 100000);
   const double mean = std::accumulate(values.begin(), values.end(), 0.0) / 1e5;

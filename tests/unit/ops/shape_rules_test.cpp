@@ -46,6 +46,14 @@ TEST(ShapeRules, NameTheValuesTheyMet) {
             "[linear] x f32[4, 6] does not have the 7 columns that weight f32[5, 7] takes");
   EXPECT_EQ(refusal(Linear{}, {f32({4, 6}), f32({5, 6}), f32({6})}), "[linear] bias has shape [6], expected [5]");
   EXPECT_EQ(refusal(LayerNorm{}, {f32({4, 6}), f32({5})}), "[layer_norm] gamma has shape [5], expected [6]");
+  EXPECT_EQ(refusal(LayerNorm{.output = DType::f64}, {f32({4, 6})}),
+            "[layer_norm] an output of type f64 for x f32[4, 6]: expected the type of x or a narrower one");
+  EXPECT_EQ(refusal(AddLayerNorm{}, {f32({4, 6}), f32({4, 5})}),
+            "[add_layer_norm] the branch has shape [4, 5], expected [4, 6]");
+  EXPECT_EQ(refusal(AddLayerNorm{}, {{DType::bf16, {4, 6}}, f32({4, 6})}),
+            "[add_layer_norm] a branch of type f32 for x bf16[4, 6]: expected the type of x or a narrower one");
+  EXPECT_EQ(refusal(Add{}, {f32({4}), {DType::i32, {4}}}),
+            "[add] the second operand is i32[4], expected a floating type");
   EXPECT_EQ(refusal(LayerNorm{}, {f32({4, 6}), {DType::bf16, {6}}}),
             "[layer_norm] gamma is bf16[6], expected the type of x, f32, or f32");
   EXPECT_EQ(refusal(LayerNorm{}, {f32({4, 0})}),
@@ -133,6 +141,8 @@ TEST_F(OpsTest, SumsToASuffix) {
   EXPECT_EQ(ctx.to_host<float>(sum_to_suffix(ctx, x, {2})), (std::vector<float>{16, 20}));
   EXPECT_EQ(ctx.to_host<float>(sum_to_suffix(ctx, x, {2, 2})), (std::vector<float>{6, 8, 10, 12}));
   EXPECT_EQ(ctx.item(sum_to_suffix(ctx, x, {})), 36.0);
+  const Tensor ones = full(ctx, DType::bf16, {1001, 3}, 1);  // 1001 is no bf16
+  EXPECT_EQ(ctx.to_host<float>(sum_to_suffix(ctx, ones, {3})), (std::vector<float>{1001, 1001, 1001}));
   EXPECT_EQ(ctx.item(sum_all(ctx, x)), 36.0);
 }
 
