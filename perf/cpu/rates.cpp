@@ -147,7 +147,7 @@ void token_rows(Context& ctx, const Table& table, DType type) {
 void voxels(Context& ctx, const Table& table) {
   const Shape shape{8, 1, 48, 224, 224};
   const Tensor scans = ctx.zeros(DType::u8, shape), rows = ctx.empty(DType::bf16, {8 * 1176, 2048});
-  const ops::PatchUnfold unfold{.scale = 0.01, .shift = -2, .to = DType::bf16};
+  const ops::PatchUnfold unfold{.geometry = {}, .scale = 0.01, .shift = -2, .to = DType::bf16};
   table.row("patch_unfold", "u8 to bf16", 3 * shape.numel(), [&] {
     ops::run_into(ctx, unfold, {scans, Tensor()}, {rows});
   });

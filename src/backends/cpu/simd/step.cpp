@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/cpu/simd/step.hpp"
 
+#include "backends/cpu/simd/vec.hpp"
+
 namespace strata::cpu::STRATA_ISA {
 namespace {
 
@@ -103,52 +105,33 @@ float lamb_direction(float p, float m, float v, const LambScalars& s) {
   return m * s.inverse_bias1 / (__builtin_sqrtf(v) * s.root_scale + s.eps) + s.decay * p;
 }
 
-// Sixteen lanes, added up as a tree: the same sum whatever the width of a register. Vectors are handed on by reference,
-// because passing one by value means another calling convention in each instruction set. They may lie anywhere: with the
-// address sanitizer GCC 12 does not keep 64-byte alignment on the stack (GCC bug 110027).
-using Lanes = double __attribute__((vector_size(64), aligned(16)));
-using Floats = float __attribute__((vector_size(32)));
-using Words = std::uint32_t __attribute__((vector_size(32)));
-using Halves = std::uint16_t __attribute__((vector_size(16)));
-
-void load(const double* x, Lanes& lanes) { __builtin_memcpy(&lanes, x, sizeof lanes); }
-
-void load(const float* x, Lanes& lanes) {
-  Floats floats;
-  __builtin_memcpy(&floats, x, sizeof floats);
-  lanes = __builtin_convertvector(floats, Lanes);
-}
-
-void load(const std::uint16_t* x, Lanes& lanes) {
-  Halves halves;
-  __builtin_memcpy(&halves, x, sizeof halves);
-  const Words words = __builtin_convertvector(halves, Words) << 16;
-  lanes = __builtin_convertvector(__builtin_bit_cast(Floats, words), Lanes);
-}
-
+// Sixteen lanes of double, added up as a tree: the same sum whatever the width of a register.
 struct SumOfSquares {
-  Lanes low = {}, high = {};
+  Doubles lanes = splat<Doubles>(0.0);
 
+  // The lanes stay in registers over the whole array.
   template <class T>
-  void add(const T* x) {
-    Lanes a, b;
-    load(x, a);
-    load(x + 8, b);
-    low += a * a;
-    high += b * b;
+  STRATA_INLINE void add(const T* x, std::int64_t n) {
+    Doubles sum = lanes;
+    each(
+        n, [&](Block at) __attribute__((always_inline)) {
+          const Doubles v = doubles(at, x);
+          sum = sum + v * v;
+        });
+    lanes = sum;
   }
+  STRATA_INLINE double total() const { return sum_lanes(lanes); }
+
+ private:
   template <class T>
-  void add(const T* x, std::int64_t n) {
-    std::int64_t i = 0;
-    for (; i + 16 <= n; i += 16) add(x + i);
-    if (i == n) return;
-    T rest[16] = {};
-    for (int k = 0; i + k < n; ++k) rest[k] = x[i + k];
-    add(rest);
+  STRATA_INLINE static Doubles doubles(Block at, const T* x) {
+    return convert<double>(at.load(x));
   }
-  double total() const {
-    const Lanes s = low + high;
-    return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
+  STRATA_INLINE static Doubles doubles(Block at, const double* x) {
+    if (at.count == kLanes) return load_same<Doubles>(x + at.begin);
+    double rest[kLanes] = {};
+    for (std::int64_t i = 0; i < at.count; ++i) rest[i] = x[at.begin + i];
+    return load_same<Doubles>(rest);
   }
 };
 
