@@ -135,9 +135,35 @@ Outputs products(Context& ctx) {
           ops::matmul(ctx, y, x, true)};
 }
 
+// f32 rows, and bf16 where a mixed model has it.
+Outputs mixed(Context& ctx) {
+  const auto half = [&](const Tensor& x) { return ops::cast(ctx, x, DType::bf16); };
+  const Tensor x = rows(ctx), branch = half(rows(ctx, 1)), past = rows(ctx, 2);
+  const Tensor gamma = drawn(ctx, {kWidth}, 3), beta = drawn(ctx, {kWidth}, 4);
+  const Tensor keys = ctx.tensor(numbers(10, 1000), {5, 2}), few = index(ctx, kRows, 17);
+  auto all = ops::run(ctx, ops::AddLayerNorm{.output = DType::bf16}, {x, branch, gamma, beta});
+  const auto back =
+      ops::run(ctx, ops::LayerNormBackward{.narrowed = DType::bf16}, {all[0], gamma, all[2], all[3], branch, past});
+  all.insert(all.end(), back.begin(), back.end());
+  for (const Tensor& one :
+       {ops::run1(ctx, ops::LayerNorm{.output = DType::bf16}, {x, gamma, beta}), ops::add(ctx, x, branch),
+        ops::add(ctx, branch, beta), ops::run1(ctx, ops::Reduce{.wide = true}, {branch}),
+        ops::run1(ctx, ops::Reduce{.axis = 1, .wide = true}, {branch}), ops::sum_all(ctx, branch),
+        ops::run1(ctx, ops::Softmax{}, {branch}), ops::run1(ctx, ops::L2Normalize{}, {branch}),
+        ops::run1(ctx, ops::ScatterAddRows{17}, {branch, few}),
+        ops::run1(ctx, ops::AddRows{}, {branch, drawn(ctx, {17, kWidth}), few}),
+        ops::run1(ctx, ops::Dropout{.rate = 0.3}, {branch, keys, fine(ctx)}),
+        ops::run1(ctx, ops::SegmentMean{1}, {branch, fine(ctx)}),
+        ops::run1(ctx, ops::MergeTokens{.rows = kRows - 3}, {branch, fine(ctx), coarse(ctx), parts(ctx)}),
+        ops::run1(ctx, ops::PatchUnfold{.geometry = {}, .scale = 0.3, .shift = -1, .to = DType::bf16},
+                  {drawn(ctx, {2, 1, 16, 48, 64})})})
+    all.push_back(one);
+  return all;
+}
+
 const std::vector<Example> kExamples{{"rows", row_ops},          {"losses", losses},     {"elementwise", elementwise},
                                      {"reductions", reductions}, {"movement", movement}, {"draws", draws},
-                                     {"volumes", volumes}};
+                                     {"volumes", volumes},       {"mixed", mixed}};
 
 std::vector<std::string> bits_of(const Example& example, const CpuOptions& options) {
   const KernelTable table = make_cpu_table();
