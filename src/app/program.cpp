@@ -10,6 +10,7 @@
 #include <new>
 #include <span>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "app/command.hpp"
@@ -28,6 +29,7 @@ constexpr std::array kCommands{
     Command{"info", "what this build can do: compiler, processor, libraries, kernels, transports", add_info},
     Command{"selftest", "in under two minutes: every op on every backend, gradients, a small training run",
             add_selftest},
+    Command{"bench", "how fast this machine trains, in how much memory, and where the time goes", add_bench},
     Command{"embed", "weights and a volume to study embeddings", add_embed},
 };
 
@@ -40,8 +42,10 @@ constexpr std::array kCommands{
 }
 
 // CLI11 says what was wrong; the nearest option's name is ours to add.
-[[noreturn]] void bad_arguments(const CLI::App& parser, const CLI::ParseError& error,
+[[noreturn]] void bad_arguments(const CLI::App& command, const CLI::ParseError& error,
                                 std::span<const std::string> arguments) {
+  const auto below = command.get_subcommands([](const CLI::App* sub) { return sub->parsed(); });
+  const CLI::App& parser = below.empty() || command.get_parent() == nullptr ? command : *below.front();
   std::vector<std::string> known;
   for (const auto* option : parser.get_options()) known.push_back(option->get_name());
   std::string hint = parser.get_parent() == nullptr
@@ -87,10 +91,20 @@ void parse_and_run(std::vector<std::string> arguments) {
     if (sub->parsed()) action();
 }
 
-void flush_output() {
-  const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
-  STRATA_CHECK(written, environment, "output", "standard output could not be written",
-               "is the disk full, or the reader gone?");
+[[noreturn]] void output_failed() {
+  fail(ErrorKind::environment, "output", "standard output could not be written",
+       "is the disk full, or the reader gone?");
+}
+
+// Whatever stopped in the middle because its text could not be written stopped for that reason.
+void run_and_flush(std::vector<std::string> arguments) {
+  try {
+    parse_and_run(std::move(arguments));
+  } catch (const std::system_error&) {
+    if (std::ferror(stdout) != 0) output_failed();
+    throw;
+  }
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) output_failed();
 }
 
 }  // namespace
@@ -104,8 +118,7 @@ int report(const Error& error) {
 
 int run(int argc, const char* const* argv) {
   try {
-    parse_and_run(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
-    flush_output();
+    run_and_flush(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
     return 0;
   } catch (const Error& error) {
     return report(error);

@@ -8,6 +8,7 @@
 
 #include "backends/reference/reference.hpp"
 #include "strata/base/error.hpp"
+#include "strata/runtime/host_backend.hpp"
 
 namespace strata::app {
 
@@ -15,6 +16,18 @@ WiredBackend::WiredBackend(std::shared_ptr<Backend> backend, std::unique_ptr<Ker
                            std::unique_ptr<KernelTable> fallback)
     : backend_(std::move(backend)), fallback_(std::move(fallback)), table_(std::move(table)) {
   if (fallback_) table_->set_fallback(fallback_.get());
+}
+
+WiredBackend WiredBackend::wrapped(const std::function<KernelTable::Run(const KernelTable::Entry&)>& wrap) const {
+  return WiredBackend(backend_, std::make_unique<KernelTable>(table_->wrapped(wrap)),
+                      fallback_ ? std::make_unique<KernelTable>(fallback_->wrapped(wrap)) : nullptr);
+}
+
+// The reference kernels are plain loops with no memory of their own: a rehearsal leaves them out.
+std::unique_ptr<KernelTable> reference_table(bool rehearsal) {
+  KernelTable table = make_reference_table();
+  if (rehearsal) table = table.wrapped([](const auto&) { return [](const void*, Inputs, Outputs, Context&) {}; });
+  return std::make_unique<KernelTable>(std::move(table));
 }
 
 std::vector<std::string_view> backend_names() {
@@ -34,7 +47,9 @@ WiredBackend wire_backend(std::string_view name, const BackendOptions& options) 
         near.empty() ? fmt::format("use one of: {}", fmt::join(names, ", ")) : fmt::format("did you mean '{}'?", near));
   }
   if (name == "cpu") return wire_cpu(options);
-  return WiredBackend(make_reference_backend(), std::make_unique<KernelTable>(make_reference_table()));
+  return WiredBackend(
+      options.rehearsal ? make_host_backend("reference", HostMemory::rehearsed) : make_reference_backend(),
+      reference_table(options.rehearsal));
 }
 
 }  // namespace strata::app

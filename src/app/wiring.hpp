@@ -4,6 +4,7 @@
 // cannot tell.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,7 +15,8 @@
 namespace strata::app {
 
 struct BackendOptions {
-  int threads = 0;  // 0: as the environment says
+  int threads = 0;         // 0: as the environment says
+  bool rehearsal = false;  // kernels allocate, but compute nothing (HostMemory::rehearsed)
 };
 
 // A backend with its kernel table and the table it falls back on. Contexts must not outlive it.
@@ -26,6 +28,8 @@ class WiredBackend {
   const std::shared_ptr<Backend>& backend() const { return backend_; }
   const KernelTable& table() const { return *table_; }
   Context context() const { return Context(backend_, *table_); }
+  // The same device, every kernel as `wrap` makes it (KernelTable::wrapped). Must not outlive this one.
+  WiredBackend wrapped(const std::function<KernelTable::Run(const KernelTable::Entry&)>& wrap) const;
 
  private:
   std::shared_ptr<Backend> backend_;
@@ -37,6 +41,9 @@ std::vector<std::string_view> backend_names();
 // Empty: the first of backend_names(). Unknown: usage error with the nearest name.
 WiredBackend wire_backend(std::string_view name = {}, const BackendOptions& options = {});
 
+// The table that others fall back on; of a rehearsal: the same entries, doing nothing.
+std::unique_ptr<KernelTable> reference_table(bool rehearsal);
+
 struct Fact {
   std::string name, value;
 };
@@ -44,6 +51,7 @@ struct Fact {
 // with_backend_cpu.cpp, or without_backend_cpu.cpp in its place.
 bool cpu_is_built();
 WiredBackend wire_cpu(const BackendOptions& options);
-std::vector<Fact> cpu_facts();  // the processor, the instruction set in use, threads, libraries
+int cpu_thread_count(const Backend& backend);  // of a backend from wire_cpu
+std::vector<Fact> cpu_facts();                 // the processor, the instruction set in use, threads, libraries
 
 }  // namespace strata::app

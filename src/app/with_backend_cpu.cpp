@@ -4,16 +4,17 @@
 
 #include "app/wiring.hpp"
 #include "backends/cpu/cpu.hpp"
-#include "backends/reference/reference.hpp"
 
 namespace strata::app {
 
 bool cpu_is_built() { return true; }
 
 WiredBackend wire_cpu(const BackendOptions& options) {
-  return WiredBackend(make_cpu_backend({.threads = options.threads}), std::make_unique<KernelTable>(make_cpu_table()),
-                      std::make_unique<KernelTable>(make_reference_table()));
+  return WiredBackend(make_cpu_backend({.threads = options.threads, .rehearsal = options.rehearsal}),
+                      std::make_unique<KernelTable>(make_cpu_table()), reference_table(options.rehearsal));
 }
+
+int cpu_thread_count(const Backend& backend) { return cpu_threads(backend); }
 
 std::vector<Fact> cpu_facts() {
   const CpuFeatures features = cpu_features();

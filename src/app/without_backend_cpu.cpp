@@ -11,6 +11,8 @@ WiredBackend wire_cpu(const BackendOptions&) {
        "install oneDNN and OpenMP (scripts/setup.sh) and configure again");
 }
 
+int cpu_thread_count(const Backend&) { return 1; }
+
 std::vector<Fact> cpu_facts() { return {{"oneDNN", "none: the build has no cpu backend"}}; }
 
 }  // namespace strata::app

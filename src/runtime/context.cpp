@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdlib>
 #include <limits>
 
@@ -70,9 +72,14 @@ Tensor Context::empty(DType dtype, const Shape& shape) const {
 }
 
 Tensor Context::zeros(DType dtype, const Shape& shape) const {
-  Tensor host = host_tensor(dtype, shape);
-  std::memset(host.raw(), 0, host.bytes());
-  return upload(host);
+  constexpr std::size_t kPiece = std::size_t{1} << 20;  // so that a large tensor needs no second one on the host
+  Tensor result = empty(dtype, shape);
+  const std::vector<std::byte> piece(std::min(kPiece, result.bytes()));
+  for (std::size_t at = 0; at < result.bytes(); at += kPiece)
+    backend_->copy(static_cast<std::byte*>(result.raw()) + at, backend_->device(), piece.data(), Device{},
+                   std::min(kPiece, result.bytes() - at), stream_);
+  if (backend_->device().kind != DeviceKind::host) backend_->synchronise(stream_);
+  return result;
 }
 
 Tensor Context::upload(const Tensor& host) const {

@@ -15,6 +15,13 @@ const KernelTable::Entry* KernelTable::find(std::type_index op, const void* valu
   return fallback_ ? fallback_->find(op, value, inputs) : nullptr;
 }
 
+KernelTable KernelTable::wrapped(const std::function<Run(const Entry&)>& wrap) const {
+  KernelTable table(backend_);
+  for (const auto& [op, row] : entries_)
+    for (const auto& entry : row) table.put(op, {entry.op, entry.kernel, entry.serves, wrap(entry)});
+  return table;
+}
+
 std::vector<const KernelTable::Entry*> KernelTable::entries() const {
   std::vector<const Entry*> all;
   for (const auto& [op, row] : entries_)

@@ -13,7 +13,7 @@ TEST(Program, HelpAndVersion) {
   const Outcome help = strata("--help");
   EXPECT_EQ(help.code, 0);
   EXPECT_NE(help.out.find("Usage: strata"), std::string::npos) << help.out;
-  for (const char* command : {"info", "embed", "selftest"}) {
+  for (const char* command : {"info", "bench", "embed", "selftest"}) {
     EXPECT_NE(help.out.find(command), std::string::npos) << command;
     const Outcome sub = strata(std::string(command) + " --help");
     EXPECT_EQ(sub.code, 0) << command;

@@ -12,7 +12,13 @@
 
 namespace strata {
 
-// `cache` false gives every block straight back to the system: slower, but memory checkers see each use after free.
-std::shared_ptr<Backend> make_host_backend(std::string name, bool cache = true);
+// How freed blocks are kept.
+//   cached     for the next call
+//   returned   given back to the system at once: slower, but memory checkers see each use after free
+//   rehearsed  cached, but large blocks are address space alone until they are written, and a copy writes only what
+//              differs: for runs that compute nothing and are asked how much memory they would need
+enum class HostMemory : std::uint8_t { cached, returned, rehearsed };
+
+std::shared_ptr<Backend> make_host_backend(std::string name, HostMemory memory = HostMemory::cached);
 
 }  // namespace strata

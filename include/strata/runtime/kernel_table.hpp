@@ -31,11 +31,12 @@ using Predicate = bool (*)(const Op&, Specs inputs);
 
 class KernelTable {
  public:
+  using Run = std::function<void(const void* op, Inputs, Outputs, Context&)>;
   struct Entry {
     std::string op;      // "softmax"
     std::string kernel;  // "reference", "avx512 f32", "oneDNN matmul", ...
     std::function<bool(const void* op, Specs inputs)> serves;
-    std::function<void(const void* op, Inputs, Outputs, Context&)> run;
+    Run run;
   };
 
   explicit KernelTable(std::string backend) : backend_(std::move(backend)) {}
@@ -52,6 +53,10 @@ class KernelTable {
 
   // Ask `other` for what this table lacks. Both must work on the same device's memory; `other` must outlive this table.
   void set_fallback(const KernelTable* other) { fallback_ = other; }
+
+  // The same entries, each running what `wrap` makes of it: timed, recorded, or not at all. The copy has no fallback,
+  // and the entries given to `wrap` must outlive it.
+  KernelTable wrapped(const std::function<Run(const Entry&)>& wrap) const;
 
   // nullptr when nothing serves it.
   const Entry* find(std::type_index op, const void* value, Specs inputs) const;

@@ -103,6 +103,7 @@ void for_each_head(const Context& ctx, const Operands<T>& x, const std::vector<W
   const auto chunks = std::max<std::int64_t>(1, static_cast<std::int64_t>(flops / kFlopsAChunk));
   const auto run = [&](std::int64_t begin, std::int64_t end) {
     const Tensor scratch = ctx.empty(DType::f32, {scratch_floats});
+    if (cpu_backend(ctx).rehearsal()) return;
     for (auto i = begin; i < end; ++i)
       f(work[static_cast<std::size_t>(i / x.heads)], i % x.heads, scratch.data<float>());
   };
@@ -249,6 +250,7 @@ class Backward {
   void run_share(const std::vector<Share>& shares, std::int64_t i) const {
     const auto& share = shares[static_cast<std::size_t>(i)];
     const Tensor scratch = ctx_.empty(DType::f32, {scratch_floats()});
+    if (cpu_backend(ctx_).rehearsal()) return;
     add_share(share.work, share.head, share.dq, scratch.data<float>());
   }
 

@@ -8,7 +8,6 @@
 #include "backends/cpu/packed_weights.hpp"
 #include "backends/cpu/threads.hpp"
 #include "strata/base/error.hpp"
-#include "strata/runtime/host_backend.hpp"
 
 namespace strata {
 namespace cpu {
@@ -22,11 +21,12 @@ constexpr bool kCacheMemory = true;
 
 }  // namespace
 
-CpuBackend::CpuBackend(int threads, CpuIsa isa, bool cache)
-    : host_(make_host_backend("cpu", cache)),
+CpuBackend::CpuBackend(int threads, CpuIsa isa, HostMemory memory)
+    : host_(make_host_backend("cpu", memory)),
       threads_(threads),
       isa_(isa),
-      matmuls_(std::make_unique<MatmulCache>(*host_)),
+      rehearsal_(memory == HostMemory::rehearsed),
+      matmuls_(std::make_unique<MatmulCache>(*host_, rehearsal_)),
       weights_(std::make_unique<PackedWeights>(*host_, *matmuls_)) {}
 
 CpuBackend::~CpuBackend() = default;
@@ -45,8 +45,9 @@ std::shared_ptr<Backend> make_cpu_backend(const CpuOptions& options) {
   STRATA_CHECK(options.threads >= 0, usage, "cpu", fmt::format("{} threads were asked for", options.threads),
                "use 0 for as many as OpenMP says");
   const int threads = options.threads > 0 ? options.threads : cpu::default_threads();
+  const HostMemory kept = options.cache.value_or(cpu::kCacheMemory) ? HostMemory::cached : HostMemory::returned;
   return std::make_shared<cpu::CpuBackend>(threads, cpu::choose_isa(options.isa),
-                                           options.cache.value_or(cpu::kCacheMemory));
+                                           options.rehearsal ? HostMemory::rehearsed : kept);
 }
 
 CpuIsa cpu_isa(const Backend& backend) { return cpu::cpu_backend(backend).isa(); }

@@ -4,24 +4,62 @@
 // made so far. Memory and streams are those of every host backend.
 #pragma once
 
+#include <algorithm>
+#include <map>
 #include <memory>
+#include <tuple>
 
 #include "backends/cpu/cpu.hpp"
 #include "backends/cpu/simd/isa.hpp"
 #include "strata/runtime/context.hpp"
+#include "strata/runtime/host_backend.hpp"
 
 namespace strata::cpu {
 
 class MatmulCache;    // onednn.hpp
 class PackedWeights;  // packed_weights.hpp
 
+// What one thread takes and gives back while it works on a chunk. Of a rehearsal, which has one thread.
+class ScratchMeter {
+ public:
+  using Key = std::tuple<std::uintptr_t, std::int64_t, std::int64_t>;  // code, items, items a chunk
+
+  bool running() const { return running_; }
+  void took(std::size_t bytes) { most_ = std::max(most_, now_ += running_ ? bytes : 0); }
+  void gave(std::size_t bytes) { now_ -= running_ ? std::min(now_, bytes) : 0; }
+
+  // The most bytes that `run` held at once, remembered under `key`.
+  template <class Run>
+  std::size_t measured(const Key& key, const Run& run) {
+    const auto known = known_.find(key);
+    if (known != known_.end()) return known->second;
+    running_ = true;
+    now_ = most_ = 0;
+    try {
+      run();
+    } catch (...) {
+      running_ = false;
+      throw;
+    }
+    running_ = false;
+    return known_[key] = most_;
+  }
+
+ private:
+  bool running_ = false;
+  std::size_t now_ = 0, most_ = 0;
+  std::map<Key, std::size_t> known_;
+};
+
 class CpuBackend final : public Backend {
  public:
-  CpuBackend(int threads, CpuIsa isa, bool cache);
+  CpuBackend(int threads, CpuIsa isa, HostMemory memory);
   ~CpuBackend() override;
 
   int threads() const { return threads_; }
   CpuIsa isa() const { return isa_; }
+  bool rehearsal() const { return rehearsal_; }  // kernels allocate what they need and leave the work undone
+  ScratchMeter& meter() const { return meter_; }
   MatmulCache& matmuls() const { return *matmuls_; }
   PackedWeights& weights() const { return *weights_; }
 
@@ -30,9 +68,11 @@ class CpuBackend final : public Backend {
   MemoryReport memory() const override { return host_->memory(); }
   void reset_peak() override { host_->reset_peak(); }
   void* allocate(std::size_t bytes, const Stream& stream, MemoryKind kind) override {
+    if (rehearsal_) meter_.took(bytes);
     return host_->allocate(bytes, stream, kind);
   }
   void free(void* data, std::size_t bytes, const Stream& stream, MemoryKind kind) noexcept override {
+    if (rehearsal_) meter_.gave(bytes);
     host_->free(data, bytes, stream, kind);
   }
   void relabel(std::size_t bytes, MemoryKind from, MemoryKind to) noexcept override { host_->relabel(bytes, from, to); }
@@ -49,6 +89,8 @@ class CpuBackend final : public Backend {
   std::shared_ptr<Backend> host_;
   int threads_;
   CpuIsa isa_;
+  bool rehearsal_;
+  mutable ScratchMeter meter_;
   std::unique_ptr<MatmulCache> matmuls_;
   std::unique_ptr<PackedWeights> weights_;  // after the two that it uses
 };

@@ -43,6 +43,7 @@ struct CpuOptions {
       isa{};  // default: environment STRATA_CPU_ISA, else the best; one that the machine lacks: environment error
   std::optional<bool> cache{};  // keep freed memory for reuse; default: yes, but not in builds with the address
                                 // sanitizer, which would miss use after free
+  bool rehearsal = false;       // allocate all that kernels would, compute nothing: how much memory would a job need?
 };
 
 std::shared_ptr<Backend> make_cpu_backend(const CpuOptions& options = {});

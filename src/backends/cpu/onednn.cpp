@@ -110,6 +110,7 @@ struct Entry {
 
 struct MatmulCache::State {
   Backend& memory;
+  bool rehearsal;
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   mutable std::mutex mutex{};
   std::unordered_map<MatmulShape, Entry, Hash> products{};
@@ -140,7 +141,8 @@ struct MatmulCache::State {
   }
 };
 
-MatmulCache::MatmulCache(Backend& memory) : state_(new State{.memory = memory}) {}
+MatmulCache::MatmulCache(Backend& memory, bool rehearsal)
+    : state_(new State{.memory = memory, .rehearsal = rehearsal}) {}
 MatmulCache::~MatmulCache() = default;
 
 std::size_t MatmulCache::size() const {
@@ -161,6 +163,7 @@ void MatmulCache::run(const MatmulShape& shape, const void* a, const void* b, co
     if (shape.has_bias) arguments.emplace(DNNL_ARG_BIAS, memory(product->bias, bias));
     const Scratch scratch(state_->memory, product->scratch.get_size());
     if (scratch.data() != nullptr) arguments.emplace(DNNL_ARG_SCRATCHPAD, memory(product->scratch, scratch.data()));
+    if (state_->rehearsal) return;
     dnnl::stream stream(state_->engine);
     product->primitive.execute(stream, arguments);
     stream.wait();
@@ -195,6 +198,7 @@ bool MatmulCache::multiplies(DType type) {
 std::size_t MatmulCache::packed_bytes(const MatmulShape& shape) { return packed_b(state_->engine, shape).get_size(); }
 
 void MatmulCache::pack(const MatmulShape& shape, const void* b, void* packed) {
+  if (state_->rehearsal) return;
   const LibraryThreads threads(shape.threads);
   dnnl::memory from(matrix(shape, shape.k, shape.n, shape.b, shape.input), state_->engine, const_cast<void*>(b));
   dnnl::memory to(packed_b(state_->engine, shape), state_->engine, packed);

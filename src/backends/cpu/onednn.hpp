@@ -37,7 +37,8 @@ class MatmulCache {
  public:
   static constexpr std::size_t kCapacity = 512;
 
-  explicit MatmulCache(Backend& memory);
+  // `rehearsal`: plans and allocates, but leaves the products undone.
+  explicit MatmulCache(Backend& memory, bool rehearsal = false);
   ~MatmulCache();
 
   void run(const MatmulShape& shape, const void* a, const void* b, const void* bias, void* c);

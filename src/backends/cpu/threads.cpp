@@ -8,6 +8,7 @@
 #include <exception>
 #include <limits>
 #include <mutex>
+#include <vector>
 
 #include "backends/cpu/backend.hpp"
 
@@ -52,12 +53,29 @@ void run_chunk(Region& region, std::int64_t chunk) {
   for (std::int64_t chunk = 0; chunk < chunks; ++chunk) run_chunk(region, chunk);
 }
 
+// One chunk alone, once for work of this kind and size, and then the memory that all threads would have taken for
+// theirs. Kernels whose chunks are long leave them once they have their scratch memory.
+void rehearse(const Context& ctx, std::int64_t n, std::int64_t grain, int threads, detail::ChunkCall call,
+              const void* function) {
+  ScratchMeter& meter = cpu_backend(ctx).meter();
+  if (meter.running()) return call(function, 0, std::min(n, grain));  // a region inside a chunk
+  const std::size_t scratch = meter.measured({reinterpret_cast<std::uintptr_t>(call), n, grain},
+                                             [&] { call(function, 0, std::min(n, grain)); });
+  std::vector<Tensor> blocks;
+  for (int i = 0; i < threads && scratch > 0; ++i)
+    blocks.push_back(ctx.empty(DType::u8, {static_cast<std::int64_t>(scratch)}));
+}
+
 }  // namespace
 
 void detail::run_chunks(const Context& ctx, std::int64_t n, std::int64_t grain, Schedule schedule, ChunkCall call,
                         const void* function) {
   const std::int64_t chunks = chunks_of(n, grain);
   const int threads = static_cast<int>(std::min<std::int64_t>(cpu_backend(ctx).threads(), chunks));
+  if (cpu_backend(ctx).rehearsal()) {
+    if (n > 0) rehearse(ctx, n, grain, threads, call, function);
+    return;
+  }
   if (threads <= 1 || omp_in_parallel() != 0) {
     for (std::int64_t begin = 0; begin < n; begin += grain) call(function, begin, std::min(n, begin + grain));
     return;

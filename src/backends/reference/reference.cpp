@@ -6,7 +6,7 @@
 
 namespace strata {
 
-std::shared_ptr<Backend> make_reference_backend() { return make_host_backend("reference", false); }
+std::shared_ptr<Backend> make_reference_backend() { return make_host_backend("reference", HostMemory::returned); }
 
 KernelTable make_reference_table() {
   KernelTable table("reference");

@@ -153,6 +153,36 @@ TEST(KernelTable, AsksEntriesInOrderThenTheFallback) {
   EXPECT_EQ(table.entries()[0]->kernel, "small");
 }
 
+TEST(KernelTable, WrapsItsEntries) {
+  KernelTable table("fast");
+  table.add<Toy>("small", toy_kernel, serves_small);
+  std::vector<std::string> ran;
+  const KernelTable wrapped = table.wrapped([&](const KernelTable::Entry& entry) -> KernelTable::Run {
+    return [&ran, &entry](const void* op, Inputs, Outputs, Context&) {
+      ran.push_back(entry.kernel + std::to_string(static_cast<const Toy*>(op)->number));
+    };
+  });
+  const auto backend = make_reference_backend();
+  Context ctx(backend, wrapped);
+  ops::run1(ctx, Toy{7}, {ctx.zeros(DType::f32, {2})});
+  EXPECT_EQ(ran, std::vector<std::string>{"small7"});
+  EXPECT_EQ(kernel_for(wrapped, 20, DType::f32), "none") << "what it serves is as before";
+}
+
+TEST(HostBackend, ARehearsalHoldsValuesButNoUntouchedMemory) {
+  const auto backend = make_host_backend("host", HostMemory::rehearsed);
+  const KernelTable none("host");
+  const Context ctx(backend, none);
+  const Tensor huge = ctx.empty(DType::f32, {std::int64_t{1} << 34});  // 64 GiB of addresses
+  EXPECT_EQ(backend->memory().in_use, std::int64_t{1} << 36);
+  const std::vector<std::int32_t> values{0, 5, 9};
+  EXPECT_EQ(ctx.to_host<std::int32_t>(ctx.tensor(values, {3})), values);
+  const std::vector<float> many(std::size_t{1} << 20, 2.0f);
+  EXPECT_EQ(ctx.to_host<float>(ctx.tensor(many, {1 << 20})), many);
+  EXPECT_EQ(ctx.to_host<float>(ctx.zeros(DType::f32, {1 << 20})), std::vector<float>(1 << 20, 0.0f))
+      << "in the block that held twos";
+}
+
 class RuntimeTest : public testing::Test {
  protected:
   std::shared_ptr<Backend> backend = make_reference_backend();

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// strata bench: how fast this machine trains, how much memory it takes, and where the time goes.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "app/bench_report.hpp"
+#include "app/command.hpp"
+#include "strata/base/error.hpp"
+
+namespace strata::app {
+namespace {
+
+autograd::Checkpointing checkpointing_of(const std::string& name) {
+  if (name == "selective") return autograd::Checkpointing::selective;
+  return name == "full" ? autograd::Checkpointing::full : autograd::Checkpointing::none;
+}
+
+TrainingCase case_of(const BenchOptions& options) {
+  TrainingCase what;
+  what.config = models::hierarchical_vit3d_variant(options.variant);
+  what.config.patch_dropout = options.patch_dropout;
+  what.scans = options.scans;
+  what.dtype = parse_dtype(options.dtype);
+  what.checkpointing = checkpointing_of(options.checkpointing);
+  what.optimizer.algorithm = optim::parse_algorithm(options.optimizer);
+  const auto most = what.config.max_scans;
+  STRATA_CHECK(most == 0 || options.scans <= most, usage, "bench",
+               fmt::format("{} takes {} scans a study at most, not {}", options.variant, most, options.scans),
+               "give fewer --scans or another --variant");
+  return what;
+}
+
+// On a backend of its own: blocks that products leave in an allocator's cache are not the step's.
+std::optional<Ceiling> ceiling_of(const BenchOptions& options, const TrainingCase& what) {
+  if (options.no_ceiling) return {};
+  return product_ceiling(wire_backend(options.backend, {.threads = options.threads}), what.dtype);
+}
+
+void measure(const BenchOptions& options, const TrainingCase& what, ProfileRows rows, BenchResult& result) {
+  result.before = ceiling_of(options, what);
+  const WiredBackend wired = wire_backend(options.backend, {.threads = options.threads});
+  Context ctx = wired.context();
+  BenchTraining training(ctx, what);
+  training.step(ctx);  // to warm up
+  wired.backend()->reset_peak();
+  for (int i = 0; i < options.repeats; ++i) result.steps.push_back(training.step(ctx));
+  result.memory = wired.backend()->memory();
+  result.peak_rss = peak_resident_bytes();
+  if (options.profile) {
+    Profile profile(rows);
+    const WiredBackend timed = wired.wrapped([&](const auto& entry) { return profile.wrap(entry); });
+    Context timed_ctx = timed.context();
+    for (; result.profiled_steps < options.repeats; ++result.profiled_steps)
+      result.profiled_seconds += training.step(timed_ctx).total();
+    result.profile = profile.rows();
+  }
+  result.after = ceiling_of(options, what);
+}
+
+void write(const BenchOptions& options, const BenchResult& result) {
+  const std::string text = text_of(options, result);
+  std::fwrite(text.data(), 1, text.size(), options.json == "-" ? stderr : stdout);
+  if (options.json.empty()) return;
+  const std::string json = json_of(options, result).dump(2) + "\n";
+  if (options.json == "-") {
+    std::fwrite(json.data(), 1, json.size(), stdout);
+    return;
+  }
+  std::ofstream file(options.json);
+  file << json;
+  file.close();
+  STRATA_CHECK(!file.fail(), environment, options.json, "the report could not be written",
+               "does the folder exist, and is there room?");
+}
+
+void bench(const BenchOptions& options, ProfileRows rows) {
+  const TrainingCase what = case_of(options);
+  BenchResult result;
+  result.load = load_average();
+  {
+    const WiredBackend wired = wire_backend(options.backend, {.threads = options.threads});
+    result.threads = wired.backend()->name() == "cpu" ? cpu_thread_count(*wired.backend()) : 1;
+  }
+  result.prediction = predict_training(options.backend, options.threads, what);
+  if (!options.dry_run) measure(options, what, rows, result);
+  write(options, result);
+}
+
+void add_options(CLI::App& parser, BenchOptions& o) {
+  parser.add_option("--variant", o.variant, "model, by its published name")->type_name("NAME");
+  parser.add_option("--scans", o.scans, "scans of the one study")->check(CLI::PositiveNumber);
+  parser.add_option("--dtype", o.dtype, "f32, or bf16 with f32 masters")->check(CLI::IsMember({"f32", "bf16", "f64"}));
+  parser.add_option("--patch-dropout", o.patch_dropout, "share of patch tokens left out")->check(CLI::Range(0.0, 0.99));
+  parser.add_option("--checkpointing", o.checkpointing, "what backward computes again")
+      ->check(CLI::IsMember({"none", "selective", "full"}));
+  parser.add_option("--optimizer", o.optimizer, "adamw, adam, sgd, lion or lamb")->type_name("NAME");
+  parser.add_option("--threads", o.threads, "0: as OpenMP says")->check(CLI::NonNegativeNumber);
+  parser.add_option("--repeats", o.repeats, "measured steps, after one to warm up")->check(CLI::PositiveNumber);
+  parser.add_option("--backend", o.backend, "default: the first that `strata info` lists")->type_name("NAME");
+  parser.add_option("--json", o.json, "also write the report as JSON; - for standard output")->type_name("FILE");
+  parser.add_flag("--no-ceiling", o.no_ceiling, "do not measure the fastest products beside it");
+}
+
+}  // namespace
+
+Action add_bench(CLI::App& parser) {
+  parser.require_subcommand(1);
+  const auto train = std::make_shared<BenchOptions>(), ops = std::make_shared<BenchOptions>();
+  CLI::App* steps = parser.add_subcommand("train", "training steps of a study encoder: time, rate, memory by kind");
+  add_options(*steps, *train);
+  steps->add_flag("--profile", train->profile, "also the time of each op in as many further steps");
+  steps->add_flag("--dry-run", train->dry_run, "only predict memory and count FLOPs");
+  CLI::App* each = parser.add_subcommand("ops", "every op of such a step at its shapes, longest first");
+  add_options(*each, *ops);
+  ops->profile = true;
+  return [=] { steps->parsed() ? bench(*train, ProfileRows::by_op) : bench(*ops, ProfileRows::by_shape); };
+}
+
+}  // namespace strata::app
