@@ -77,10 +77,26 @@ void Tape::no_rule(std::string_view name) {
   fail(ErrorKind::internal, name, "has no gradient rule but an input wants a gradient", "detach the input");
 }
 
-Tape::Saved Tape::save(const Variable& variable) const {
-  if (variable.leaf_) return {{}, variable.leaf_, nullptr};
-  if (variable.recompute_) return {{}, nullptr, variable.recompute_};
-  return {variable.value_, nullptr, nullptr};
+detail::Saved Tape::save(const Variable& variable) const {
+  if (variable.leaf_) return {{}, variable.leaf_, nullptr, 0};
+  if (variable.recipe_) return {{}, nullptr, variable.recipe_, variable.recipe_output_};
+  return {variable.value_, nullptr, nullptr, 0};
+}
+
+Tensor detail::Fetch::get(const Saved& saved) {
+  if (saved.leaf) return saved.leaf->value();
+  if (!saved.recipe) return saved.value;
+  const auto made = made_.find(saved.recipe.get());
+  if (made != made_.end()) return made->second.at(saved.output);
+  auto outputs = saved.recipe->run(get(saved.recipe->inputs), get(saved.recipe->outputs));
+  return made_.emplace(saved.recipe.get(), std::move(outputs)).first->second.at(saved.output);
+}
+
+std::vector<Tensor> detail::Fetch::get(const std::vector<Saved>& saved) {
+  std::vector<Tensor> values;
+  values.reserve(saved.size());
+  for (const auto& one : saved) values.push_back(get(one));
+  return values;
 }
 
 Tape::Variables Tape::wrap(std::vector<Tensor> outputs) const {
@@ -107,10 +123,14 @@ std::vector<TensorSpec> specs_of(Tape::Span variables) {
 
 void Tape::record_op(std::string_view name, Span inputs, Variables& outputs, ops::Saved saved, std::uint32_t needs,
                      GradientRule rule) {
-  auto run = [this, rule = std::move(rule), kept_inputs = save_some(inputs, saved.inputs),
-              kept_outputs = save_some(outputs, saved.outputs), specs = specs_of(inputs), needs](Inputs grads) {
-    const auto in = values_of_saved(kept_inputs), out = values_of_saved(kept_outputs);
-    std::vector<Tensor> dense_grads;
+  auto run = [this, rule = std::move(rule), kept_inputs = save(inputs, saved.inputs),
+              kept_outputs = save(outputs, saved.outputs), specs = specs_of(inputs), needs](Inputs grads) {
+    std::vector<Tensor> in, out, dense_grads;
+    {
+      detail::Fetch fetch;
+      in = fetch.get(kept_inputs);
+      out = fetch.get(kept_outputs);
+    }
     for (const auto& grad : grads) dense_grads.push_back(ops::dense(work_, grad));
     return rule(ops::GradientArgs{work_, specs, in, out, dense_grads, needs});
   };
@@ -126,30 +146,37 @@ void Tape::record_op(std::string_view name, Span inputs, Variables& outputs, ops
   push(std::move(node));
 }
 
-std::vector<Tape::Saved> Tape::save_some(Span variables, std::uint32_t which) const {
-  std::vector<Saved> kept(variables.size());
+std::vector<detail::Saved> Tape::save(Span variables, std::uint32_t which) const {
+  std::vector<detail::Saved> saved(variables.size());
   for (std::size_t i = 0; i < variables.size(); ++i)
-    if (i < 32 && (which >> i & 1u) != 0) kept[i] = save(variables[i]);
-  return kept;
+    if (i < 32 && (which >> i & 1u) != 0) saved[i] = save(variables[i]);
+  return saved;
 }
 
-std::vector<Tensor> Tape::values_of_saved(const std::vector<Saved>& kept) {
-  std::vector<Tensor> values;
-  values.reserve(kept.size());
-  for (const auto& saved : kept) values.push_back(saved.get());
-  return values;
+namespace {
+
+// Statistics of a row cost little to keep and as much to compute again as the rows themselves.
+bool worth_computing_again(const Tensor& output, std::size_t largest) {
+  constexpr std::size_t kSmall = 16;
+  return output.defined() && output.bytes() * kSmall > largest;
 }
 
-void Tape::make_recomputable(Span inputs, Variables& outputs, Recipe recipe) const {
+}  // namespace
+
+void Tape::make_recomputable(Span inputs, Variables& outputs, Again again) const {
   if (!mode_.record || mode_.checkpointing != Checkpointing::selective) return;
-  const std::uint32_t which = recipe.outputs;
-  auto again = [this, in = save_some(inputs, recipe.reads.inputs), out = save_some(outputs, recipe.reads.outputs),
-                run = std::move(recipe.run)](std::size_t output) {
-    return run(ctx_, values_of_saved(in), values_of_saved(out)).at(output);
-  };
-  for (std::size_t i = 0; i < outputs.size(); ++i)
-    if (i < 32 && (which >> i & 1u) != 0)
-      outputs[i].recompute_ = std::make_shared<const detail::Recompute>([again, i] { return again(i); });
+  auto recipe = std::make_shared<detail::Recipe>();
+  recipe->inputs = save(inputs, again.reads.inputs);
+  recipe->outputs = save(outputs, again.reads.outputs);
+  recipe->run = [this, run = std::move(again.run)](Inputs in, Inputs out) { return run(ctx_, in, out); };
+  std::size_t largest = 0;
+  for (const auto& output : outputs)
+    if (output.value_.defined()) largest = std::max(largest, output.value_.bytes());
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (i >= 32 || (again.outputs >> i & 1u) == 0 || !worth_computing_again(outputs[i].value_, largest)) continue;
+    outputs[i].recipe_ = recipe;
+    outputs[i].recipe_output_ = i;
+  }
 }
 
 Tape::Variables Tape::custom(std::string_view name, Span inputs, std::vector<Tensor> outputs, Rule rule, bool always) {
@@ -212,7 +239,7 @@ Tape::Variables Tape::checkpoint(std::string_view name, Span inputs, const Regio
   for (const auto& result : results) outputs.push_back(result.value());
   if (needs_of(inputs) == 0 && forward.touched_.empty()) return wrap(std::move(outputs));
 
-  std::vector<Saved> kept;
+  std::vector<detail::Saved> kept;
   for (const auto& input : inputs) kept.push_back(save(input));
   const std::uint32_t needs = needs_of(inputs);
   auto rule = [this, region, kept, needs](Inputs grads) {
@@ -220,11 +247,12 @@ Tape::Variables Tape::checkpoint(std::string_view name, Span inputs, const Regio
     again.checkpointing = Checkpointing::none;
     Tape replay(ctx_, again);
     Variables ins;
+    detail::Fetch fetch;
     for (std::size_t i = 0; i < kept.size(); ++i) {
       if (kept[i].leaf)
         ins.push_back(replay.leaf(kept[i].leaf));
       else
-        ins.push_back((needs >> i & 1u) != 0 ? replay.input(kept[i].get()) : replay.constant(kept[i].get()));
+        ins.push_back((needs >> i & 1u) != 0 ? replay.input(fetch.get(kept[i])) : replay.constant(fetch.get(kept[i])));
     }
     std::vector<Root> roots;
     {

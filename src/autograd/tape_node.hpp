@@ -7,16 +7,28 @@
 
 namespace strata::autograd {
 
-// A saved value: the tensor, a leaf's handle, or the recipe to compute it again.
-struct Tape::Saved {
+// A saved value: the tensor, a leaf's handle, or one output of a recipe.
+struct detail::Saved {
   Tensor value;
   std::shared_ptr<Leaf> leaf;
-  std::shared_ptr<const detail::Recompute> recompute;
+  std::shared_ptr<const Recipe> recipe;
+  std::size_t output = 0;
+};
 
-  Tensor get() const {
-    if (leaf) return leaf->value();
-    return recompute ? (*recompute)() : value;
-  }
+// Gets saved values. A recipe runs once for all that one Fetch is asked for; what it made beyond that is freed with the
+// Fetch.
+class detail::Fetch {
+ public:
+  Tensor get(const Saved& saved);
+  std::vector<Tensor> get(const std::vector<Saved>& saved);
+
+ private:
+  std::unordered_map<const Recipe*, std::vector<Tensor>> made_;
+};
+
+struct detail::Recipe {
+  std::vector<Saved> inputs, outputs;  // empty where not kept
+  std::function<std::vector<Tensor>(Inputs inputs, Inputs outputs)> run;
 };
 
 struct Tape::Node {

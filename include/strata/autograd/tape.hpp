@@ -6,8 +6,10 @@
 //
 // Checkpointing trades memory for recomputation; the numbers are identical in every mode:
 //   none       everything that a gradient rule reads is kept
-//   selective  outputs of cheap, memory-bound ops (`kCheap`: layer norm, GELU, dropout, patch unfold) are computed
-//   again in backward full       regions given to `checkpoint` keep their inputs alone and run again in backward
+//   selective  large outputs of cheap, memory-bound ops (`kCheap`: layer norm, GELU, dropout, patch unfold) are
+//   computed
+//              again in backward, each op once for a rule that reads any of them; small ones (statistics) are kept
+//   full       regions given to `checkpoint` keep their inputs alone and run again in backward
 #pragma once
 
 #include <functional>
@@ -103,23 +105,21 @@ class Tape {
 
  private:
   struct Node;
-  struct Saved;
   class ReadyQueue;
   using GradientRule = std::function<std::vector<Tensor>(const ops::GradientArgs&)>;
 
-  Saved save(const Variable& variable) const;
-  std::vector<Saved> save_some(Span variables, std::uint32_t which) const;  // bit i: variable i; the others are empty
-  static std::vector<Tensor> values_of_saved(const std::vector<Saved>& kept);
+  detail::Saved save(const Variable& variable) const;
+  std::vector<detail::Saved> save(Span variables, std::uint32_t which) const;  // bit i: variable i; others are empty
   Variables wrap(std::vector<Tensor> outputs) const;
   void record_op(std::string_view name, Span inputs, Variables& outputs, ops::Saved saved, std::uint32_t needs,
                  GradientRule rule);
   // What of a cheap op is computed again, and from what.
-  struct Recipe {
+  struct Again {
     ops::Saved reads;
     std::uint32_t outputs;
     std::function<std::vector<Tensor>(Context&, Inputs inputs, Inputs outputs)> run;
   };
-  void make_recomputable(Span inputs, Variables& outputs, Recipe recipe) const;
+  void make_recomputable(Span inputs, Variables& outputs, Again again) const;
   void push(Node node);
   void note_leaf(const std::shared_ptr<Leaf>& leaf);
   void run_node(Node& node);
@@ -142,6 +142,10 @@ constexpr bool is_cheap() {
   return false;
 }
 
+// A cheap op runs again from all its inputs, unless it says which outputs follow from what:
+//   static constexpr std::uint32_t kRecomputed;                             bit i: output i is computed again
+//   ops::Saved recompute_reads() const;                                     what is kept for that
+//   std::vector<Tensor> recompute(Context&, Inputs in, Inputs out) const;   undefined for the others
 template <ops::Operation Op>
 Tape::Variables Tape::apply(const Op& op, Span inputs) {
   const std::vector<Tensor> values = values_of(inputs);

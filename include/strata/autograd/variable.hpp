@@ -62,6 +62,9 @@ class Leaf {
 
 namespace detail {
 
+struct Saved;
+class Fetch;
+
 // Where the gradient of a value is gathered while backward walks.
 struct Slot {
   Tensor grad;
@@ -71,8 +74,7 @@ struct Slot {
   void add(Context& ctx, Tensor gradient);
 };
 
-// How a value that was cheap to compute is computed again instead of being kept.
-using Recompute = std::function<Tensor()>;
+struct Recipe;  // how the outputs of an op that was cheap to run are computed again instead of being kept
 
 }  // namespace detail
 
@@ -93,7 +95,8 @@ class Variable {
   Tensor value_;
   std::shared_ptr<Leaf> leaf_;
   std::shared_ptr<detail::Slot> slot_;
-  std::shared_ptr<const detail::Recompute> recompute_;
+  std::shared_ptr<const detail::Recipe> recipe_;
+  std::size_t recipe_output_ = 0;  // which of the recipe's values it is
 };
 
 }  // namespace strata::autograd

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
 
 #include "strata/ops/concat.hpp"
 #include "strata/ops/elementwise.hpp"
@@ -268,6 +269,70 @@ TEST_F(CheckpointingTest, EveryModeGivesTheSameBitsInLessMemory) {
   EXPECT_EQ(none.gradients, full.gradients);
   EXPECT_LT(selective.kept, none.kept);
   EXPECT_LT(full.kept, selective.kept);
+}
+
+// Counts how often each op runs.
+class CountingTest : public TapeTest {
+ protected:
+  std::map<std::string, int> calls_;
+  KernelTable counting_ = device_.table.wrapped([this](const KernelTable::Entry& entry) -> KernelTable::Run {
+    return [this, &entry](const void* op, Inputs in, Outputs out, Context& ctx) {
+      ++calls_[entry.op];
+      entry.run(op, in, out, ctx);
+    };
+  });
+  Context ctx_{device_.backend, counting_};
+};
+
+TEST_F(CountingTest, ARuleRunsACheapOpAgainOnceAndKeepsItsStatistics) {
+  constexpr std::int64_t kRows = 8, kWidth = 64;
+  const auto gamma = leaf("gamma", std::vector<double>(kWidth, 1));
+  std::vector<double> rows;
+  for (int i = 0; i < kRows * kWidth; ++i) rows.push_back(std::cos(3 * i));
+  Tape tape(ctx_, {.checkpointing = Checkpointing::selective});
+  const Variable x = tape.input(device_.f64(rows, {kRows, kWidth}));
+  const Variable y = tape.apply(ops::LayerNorm{}, {x, tape.leaf(gamma), Variable()}).front();
+  const Variable loss = sum(tape, tape.apply1(ops::Mul{}, {y, y}));  // its rule reads y twice
+  calls_.clear();
+  tape.backward(loss);
+  EXPECT_EQ(calls_["layer_norm"], 1) << "for y; its own rule reads x and the kept mean and deviation";
+  EXPECT_EQ(calls_["layer_norm_backward"], 1);
+}
+
+// y = 2·x and z = 2·y, where z is said to follow from y, which is kept.
+struct Doubled {
+  static constexpr std::string_view kName = "doubled";
+  static constexpr bool kCheap = true;
+  std::vector<TensorSpec> infer(Specs inputs) const { return {inputs[0], inputs[0]}; }
+  ops::Saved saves(std::uint32_t) const { return {}; }
+  std::vector<Tensor> gradient(const ops::GradientArgs& args) const {
+    return {ops::run1(args.ctx, ops::Scale{4}, {args.grads[1]})};
+  }
+  static constexpr std::uint32_t kRecomputed = 2;
+  ops::Saved recompute_reads() const { return {.outputs = 1}; }
+  std::vector<Tensor> recompute(Context& ctx, Inputs, Inputs outputs) const {
+    return {Tensor(), ops::run1(ctx, ops::Scale{2}, {outputs[0]})};
+  }
+};
+void doubled(const Doubled&, Inputs in, Outputs out, Context&) {
+  for (std::int64_t i = 0; i < in[0].numel(); ++i) {
+    out[0].data<double>()[i] = 2 * in[0].data<double>()[i];
+    out[1].data<double>()[i] = 4 * in[0].data<double>()[i];
+  }
+}
+
+TEST_F(CountingTest, AnOpMaySayWhatItsOutputsFollowFrom) {
+  counting_.add<Doubled>("test", doubled, serves::anything);
+  Tape tape(ctx_, {.checkpointing = Checkpointing::selective});
+  Variable x = tape.input(device_.f64(std::vector<double>(1000, 3), {1000}));
+  const Variable first = x;
+  Variable z = tape.apply(Doubled{}, {tape.apply1(ops::Scale{1}, {x})})[1];
+  const Variable loss = sum(tape, tape.apply1(ops::Mul{}, {z, z}));
+  z = {};
+  const auto kept = device_.backend->memory().by_kind[static_cast<std::size_t>(MemoryKind::activations)];
+  EXPECT_EQ(kept, 8192 + 256) << "y and the loss; neither the input of the op nor z";
+  tape.backward(loss);
+  EXPECT_EQ(host(tape.grad_of(first)), std::vector<double>(1000, 96));  // d(z²) = 2·z·4, z = 12
 }
 
 }  // namespace
