@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""PyTorch's f32 matrix products of the shapes that perf_cpu measures. Usage: matmul_torch.py [threads] [repetitions]"""
+"""PyTorch's matrix products of the shapes that ceilings are taken from (perf/README.md), one JSON line a shape and type.
+
+    python perf/peer/matmul_torch.py [threads] [repetitions] [f32|bf16|both]
+"""
 
 import json
 import sys
@@ -8,14 +11,13 @@ import time
 
 import torch
 
-threads = int(sys.argv[1]) if len(sys.argv) > 1 else 1
-repetitions = int(sys.argv[2]) if len(sys.argv) > 2 else 5
-torch.set_num_threads(threads)
-print(json.dumps({"torch": torch.__version__, "threads": threads, "repetitions": repetitions}))
+SHAPES = [(m, k, n) for m in (1176, 9408) for k, n in ((768, 2304), (768, 768), (768, 3072), (3072, 768))]
+TYPES = {"f32": torch.float32, "bf16": torch.bfloat16}
 
 
-def rate(flops, work):
-    best = 1e30
+def rate(flops: float, repetitions: int, work) -> float:
+    """GFLOP/s, best of the repetitions after one that does not count."""
+    best = float("inf")
     for i in range(repetitions + 1):
         begin = time.perf_counter()
         work()
@@ -24,11 +26,38 @@ def rate(flops, work):
     return round(flops / best * 1e-9, 1)
 
 
-for m in (1177, 4708, 9408):
-    for k, n in ((768, 768), (768, 2304), (768, 3072), (3072, 768)):
-        x, w, b, y = torch.randn(m, k), torch.randn(n, k), torch.randn(n), torch.randn(m, n)
-        row = {"m": m, "k": k, "n": n}
-        row["linear_gflops"] = rate(2 * m * k * n, lambda: torch.nn.functional.linear(x, w, b))
-        row["dx_gflops"] = rate(2 * m * k * n, lambda: torch.mm(y, w))
-        row["dw_gflops"] = rate(2 * m * k * n, lambda: torch.mm(y.t(), x))
-        print(json.dumps(row), flush=True)
+def rates(m: int, k: int, n: int, dtype: torch.dtype, repetitions: int) -> dict:
+    x, w, b, y = (torch.randn(shape).to(dtype) for shape in ((m, k), (n, k), (n,), (m, n)))
+    flops = 2 * m * k * n
+    return {"linear_gflops": rate(flops, repetitions, lambda: torch.nn.functional.linear(x, w, b)),
+            "dx_gflops": rate(flops, repetitions, lambda: torch.mm(y, w)),
+            "dw_gflops": rate(flops, repetitions, lambda: torch.mm(y.t(), x))}
+
+
+def ceiling(dtype: str, repetitions: int = 3) -> dict:
+    """The best rate of x · wT over all shapes."""
+    best = {"gflops_per_second": 0.0}
+    for m, k, n in SHAPES:
+        x, w = torch.randn(m, k).to(TYPES[dtype]), torch.randn(n, k).to(TYPES[dtype])
+        found = rate(2 * m * k * n, repetitions, lambda: torch.mm(x, w.t()))
+        if found > best["gflops_per_second"]:
+            best = {"gflops_per_second": found, "m": m, "k": k, "n": n}
+    return best
+
+
+def main() -> None:
+    threads = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    repetitions = int(sys.argv[2]) if len(sys.argv) > 2 else 5
+    wanted = sys.argv[3] if len(sys.argv) > 3 else "both"
+    torch.set_num_threads(threads)
+    print(json.dumps({"torch": torch.__version__, "threads": threads, "repetitions": repetitions}))
+    for name, dtype in TYPES.items():
+        if wanted not in (name, "both"):
+            continue
+        for m, k, n in SHAPES:
+            print(json.dumps({"dtype": name, "m": m, "k": k, "n": n, **rates(m, k, n, dtype, repetitions)}), flush=True)
+
+
+if __name__ == "__main__":
+    with torch.no_grad():
+        main()

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Times one training step of the HLIP encoder in PyTorch on the CPU and prints JSON.
+"""Times one training step of the HLIP encoder in PyTorch on the CPU and writes the JSON that `strata bench train` writes.
 
-    python perf/peer/step_torch.py --scans 1 --threads 2
-    python perf/peer/step_torch.py --dtype bf16-autocast --compile --patch-dropout 0.5
+    python perf/peer/step_torch.py --scans 8 --dtype bf16 --threads 2
+    python perf/peer/step_torch.py --scans 8 --dtype bf16 --compile --patch-dropout 0.5 --json report.json
 
-One study of --scans scans; loss = sum(embedding · r); AdamW with PyTorch's fused kernel; no drop path. Median over --repeats
-steps after --warm-up. FLOPs by formula: 2·m·n·k a matrix product (backward twice that; the patch embedding once, for its
-input has no gradient), attention 4·Tq·Tk·C forward and twice that backward. The ceiling is the best of several f32 torch.mm
-of 2048×2048×2048 on the same threads, taken before and after the steps: where the two differ much, the machine was not calm.
+One study of --scans scans; loss = sum(embedding · r); gradients clipped to norm 1; AdamW with PyTorch's fused kernel; no drop
+path. bf16: weights in f32, torch.autocast to bf16. Median over --repeats steps after --warm-up. FLOPs by formula
+(perf/README.md). The ceiling is the best torch.mm of that type over the shapes of a ViT-B (matmul_torch.py), taken before and
+after the steps: where the two differ much, the machine was not calm. Memory is the peak resident memory of the process.
 """
 
 import argparse
@@ -23,6 +23,7 @@ import time
 import torch
 
 from hlip_torch import VARIANTS, Config, Hlip, kept_patches
+from matmul_torch import ceiling
 
 
 def sequence_lengths(config: Config, scans: int, kept: int, level: str) -> list[int]:
@@ -45,20 +46,8 @@ def forward_flops(config: Config, scans: int, kept: int) -> tuple[int, int]:
     return embed, rest
 
 
-def mm_ceiling(size: int = 2048, repeats: int = 5) -> float:
-    """f32 FLOP/s of torch.mm, best of `repeats`."""
-    a, b = torch.randn(size, size), torch.randn(size, size)
-    out = torch.empty(size, size)
-    best = float("inf")
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        torch.mm(a, b, out=out)
-        best = min(best, time.perf_counter() - begin)
-    return 2 * size**3 / best
-
-
 class Step:
-    """One training step, timed in its three parts."""
+    """One training step, timed in its four parts."""
 
     def __init__(self, config: Config, options):
         self.config, self.options = config, options
@@ -84,7 +73,7 @@ class Step:
         rate = self.options.patch_dropout
         return kept_patches(self.config, self.options.scans, rate) if rate > 0 else None
 
-    def __call__(self) -> tuple[float, float, float]:
+    def __call__(self) -> tuple[float, ...]:
         self.optimizer.zero_grad(set_to_none=True)
         marks = [time.perf_counter()]
         with self._precision():
@@ -92,6 +81,8 @@ class Step:
         loss = (embedding.float() * self.cotangent).sum()
         marks.append(time.perf_counter())
         loss.backward()
+        marks.append(time.perf_counter())
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0, foreach=True)
         marks.append(time.perf_counter())
         self.optimizer.step()
         marks.append(time.perf_counter())
@@ -118,29 +109,46 @@ def measure(options) -> dict:
     torch.manual_seed(0)
     torch.set_num_threads(options.threads)
     config = VARIANTS[options.variant]
-    before = mm_ceiling()
+    load = os.getloadavg()[0]
+    with torch.no_grad():
+        before = ceiling(options.dtype)
     step = Step(config, options)
     for _ in range(options.warm_up):
         step()
-    parts = list(zip(*(step() for _ in range(options.repeats))))
-    after = mm_ceiling()
-    forward, backward, update = (statistics.median(part) for part in parts)
-    embed, rest = forward_flops(config, options.scans, kept_a_scan(config, options.patch_dropout))
-    ceiling = max(before, after)
-    total = 2 * embed + 3 * rest
+    steps = [step() for _ in range(options.repeats)]
+    peak_rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts in KiB
+    with torch.no_grad():
+        after = ceiling(options.dtype)
+    return report(options, step, steps, before, after, peak_rss, load)
+
+
+def report(options, step: Step, steps, before: dict, after: dict, peak_rss: int, load: float) -> dict:
+    config = step.config
+    forward, backward, clipping, update = (statistics.median(part) for part in zip(*steps))
+    totals = [sum(parts) for parts in steps]
+    kept = kept_a_scan(config, options.patch_dropout)
+    embed, rest = forward_flops(config, options.scans, kept)
+    flops = 2 * embed + 3 * rest  # the voxels want no gradient
+    median = statistics.median(totals)
+    best = max(before, after, key=lambda found: found["gflops_per_second"])
+    rates = {"forward": (embed + rest) / forward / 1e9, "forward_backward": flops / (forward + backward) / 1e9,
+             "step": flops / median / 1e9}
     return {
-        "machine": {"cpu": cpu_name(), "cores": os.cpu_count(), "system": platform.platform(), "load": os.getloadavg()[0],
-                    "capability": torch.backends.cpu.get_cpu_capability(), "torch": torch.__version__},
-        "settings": {key: value for key, value in vars(options).items()},
+        "program": "step_torch.py",
+        "machine": {"processor": cpu_name(), "instruction set": torch.backends.cpu.get_cpu_capability(),
+                    "cores": os.cpu_count(), "system": platform.platform(), "load average": load},
+        "build": {"type": "torch.compile" if options.compile else "eager", "torch": torch.__version__},
+        "settings": {"variant": options.variant, "scans": options.scans, "patch_tokens": options.scans * kept,
+                     "dtype": options.dtype, "threads": options.threads, "patch_dropout": options.patch_dropout,
+                     "checkpointing": "none", "optimizer": "adamw", "compile": options.compile, "repeats": options.repeats},
         "parameters": sum(p.numel() for p in step.model.parameters()),
-        "seconds": {"forward": forward, "backward": backward, "optimizer": update,
-                    "step": statistics.median(map(sum, zip(*parts))), "fastest_step": min(map(sum, zip(*parts)))},
-        "flops": {"forward": embed + rest, "backward": embed + 2 * rest, "step": total},
-        "gflops_per_second": {"forward": (embed + rest) / forward / 1e9, "backward": (embed + 2 * rest) / backward / 1e9,
-                              "forward_backward": total / (forward + backward) / 1e9},
-        "mm_f32_gflops_per_second": {"before": before / 1e9, "after": after / 1e9},
-        "share_of_mm": total / (forward + backward) / ceiling,
-        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "seconds": {"forward": forward, "backward": backward, "clipping": clipping, "optimizer": update, "step": median,
+                    "fastest_step": min(totals), "steps": totals},
+        "flops": {"forward": embed + rest, "step": flops},
+        "gflops_per_second": rates,
+        "ceiling": {**best, "before": before["gflops_per_second"], "after": after["gflops_per_second"]},
+        "share_of_ceiling": rates["step"] / best["gflops_per_second"],
+        "memory": {"peak_rss": peak_rss},
     }
 
 
@@ -148,13 +156,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--variant", choices=VARIANTS, default="vit_base_multiscan_h2_token1176")
     parser.add_argument("--scans", type=int, default=1)
-    parser.add_argument("--dtype", choices=("f32", "bf16-autocast"), default="f32")
+    parser.add_argument("--dtype", choices=("f32", "bf16"), default="f32")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--compile", action="store_true", help="torch.compile (needs a C++ compiler)")
     parser.add_argument("--patch-dropout", type=float, default=0.0)
     parser.add_argument("--warm-up", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5)
-    print(json.dumps(measure(parser.parse_args()), indent=2))
+    parser.add_argument("--json", default="-", help="where to write; - for standard output")
+    options = parser.parse_args()
+    text = json.dumps(measure(options), indent=2)
+    if options.json == "-":
+        print(text)
+    else:
+        with open(options.json, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
 
 
 if __name__ == "__main__":
