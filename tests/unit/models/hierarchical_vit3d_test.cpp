@@ -12,6 +12,7 @@
 #include "tests/fixtures/expect_error.hpp"
 #include "tests/fixtures/golden_file.hpp"
 #include "tests/fixtures/reference_device.hpp"
+#include "tests/fixtures/small_encoder.hpp"
 
 namespace strata::models {
 namespace {
@@ -21,15 +22,7 @@ using fixtures::message_of;
 using fixtures::relative_error;
 
 HierarchicalVit3dConfig small() {
-  HierarchicalVit3dConfig config;
-  config.name = "small";
-  config.image = {4, 16, 16};
-  config.patch = {2, 8, 8};
-  config.width = 24;
-  config.heads = 3;
-  config.depth = 3;
-  config.max_scans = 4;
-  config.joint_width = 8;
+  HierarchicalVit3dConfig config = fixtures::small_encoder(3);
   config.slice_blocks = {0};
   config.scan_blocks = {1};
   config.study_blocks = {2};

@@ -13,20 +13,13 @@
 #include "strata/optim/ema.hpp"
 #include "strata/optim/optimizer.hpp"
 #include "tests/fixtures/reference_device.hpp"
+#include "tests/fixtures/small_encoder.hpp"
 
 namespace strata::models {
 namespace {
 
 HierarchicalVit3dConfig small() {
-  HierarchicalVit3dConfig config;
-  config.name = "small";
-  config.image = {4, 16, 16};
-  config.patch = {2, 8, 8};
-  config.width = 24;
-  config.heads = 3;
-  config.depth = 2;
-  config.max_scans = 4;
-  config.joint_width = 8;
+  HierarchicalVit3dConfig config = fixtures::small_encoder(2);
   config.scan_blocks = {0};
   config.study_blocks = {1};
   return config;
