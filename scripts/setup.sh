@@ -10,6 +10,11 @@ packages=(
   openmpi-bin libopenmpi-dev                        # ranks as processes: standard MPI 3.1
   libdnnl-dev                                       # oneDNN, the products of the cpu backend
   libfmt-dev libcli11-dev nlohmann-json3-dev        # text, command line, JSON headers of safetensors
+  libyaml-cpp-dev libcsv-dev libpng-dev libssl-dev zlib1g-dev # profiles, tables, pictures, keyed pseudonyms, checksums
+  libdcmtk-dev libopenjp2-7-dev                     # DICOM, and its JPEG 2000
+  libnifti2-dev libniftiio-dev libznz-dev           # NIfTI
+  libeigen3-dev                                     # small algebra of geometry
+  libhdf5-openmpi-dev hdf5-tools                    # study shards: parallel HDF5
   libgtest-dev libbenchmark-dev                     # tests and timings
   clang-format clang-tidy codespell                 # scripts/lint.sh
 )

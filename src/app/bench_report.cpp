@@ -66,7 +66,8 @@ Json settings_of(const BenchOptions& o, const BenchResult& r) {
           {"patch_dropout", o.patch_dropout},
           {"checkpointing", o.checkpointing},
           {"optimizer", o.optimizer},
-          {"repeats", static_cast<int>(r.steps.size())}};
+          {"repeats", static_cast<int>(r.steps.size())},
+          {"warmup", o.warmup}};
 }
 
 Json memory_of(const BenchResult& r) {

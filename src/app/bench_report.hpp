@@ -16,7 +16,7 @@ struct BenchOptions {
   std::string backend, variant = "vit_base_multiscan_h2_token1176", dtype = "f32", checkpointing = "none",
                        optimizer = "adamw";
   std::int64_t scans = 1;
-  int threads = 0, repeats = 5;
+  int threads = 0, repeats = 5, warmup = 1;
   double patch_dropout = 0;
   bool no_ceiling = false, profile = false, dry_run = false;
   std::string json;  // a file, "-" for standard output, empty for none

@@ -46,7 +46,7 @@ void measure(const BenchOptions& options, const TrainingCase& what, ProfileRows 
   const WiredBackend wired = wire_backend(options.backend, {.threads = options.threads});
   Context ctx = wired.context();
   BenchTraining training(ctx, what);
-  training.step(ctx);  // to warm up
+  for (int i = 0; i < options.warmup; ++i) training.step(ctx);
   wired.backend()->reset_peak();
   for (int i = 0; i < options.repeats; ++i) result.steps.push_back(training.step(ctx));
   result.memory = wired.backend()->memory();
@@ -100,7 +100,9 @@ void add_options(CLI::App& parser, BenchOptions& o) {
       ->check(CLI::IsMember({"none", "selective", "full"}));
   parser.add_option("--optimizer", o.optimizer, "adamw, adam, sgd, lion or lamb")->type_name("NAME");
   parser.add_option("--threads", o.threads, "0: as OpenMP says")->check(CLI::NonNegativeNumber);
-  parser.add_option("--repeats", o.repeats, "measured steps, after one to warm up")->check(CLI::PositiveNumber);
+  parser.add_option("--repeats", o.repeats, "measured steps")->check(CLI::PositiveNumber);
+  parser.add_option("--warmup", o.warmup, "steps before them; 0 where one takes minutes")
+      ->check(CLI::NonNegativeNumber);
   parser.add_option("--backend", o.backend, "default: the first that `strata info` lists")->type_name("NAME");
   parser.add_option("--json", o.json, "also write the report as JSON; - for standard output")->type_name("FILE");
   parser.add_flag("--no-ceiling", o.no_ceiling, "do not measure the fastest products beside it");
