@@ -22,6 +22,8 @@ enum class RandomPurpose : std::uint32_t {
   dropout = 6,
   augmentation = 7,
   permutation = 8,
+  sentence_order = 9,  // of a study's report
+  mixture = 10,        // where the sequence of sets begins
   test = 1000,
 };
 

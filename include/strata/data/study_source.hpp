@@ -35,6 +35,7 @@ class StudySource {
   virtual std::int64_t scans(std::int64_t study) const = 0;
   virtual std::string_view key(std::int64_t study) const = 0;             // pseudonym, unique in the set
   virtual std::string_view split(std::int64_t study) const = 0;           // "train", ...
+  virtual std::int64_t fold(std::int64_t study) const = 0;                // -1: none
   virtual std::span<const float> labels(std::int64_t study) const = 0;    // NaN: not known
   virtual std::vector<std::string> report(std::int64_t study) const = 0;  // sentences
 
