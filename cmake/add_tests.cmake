@@ -30,7 +30,7 @@ endif()
 
 function(strata_test_properties name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT;PROCESSORS" "LABELS;ENVIRONMENT")
-  set(environment STRATA_GOLDEN_DIR=${STRATA_GOLDEN_PATH} ${arg_ENVIRONMENT} ${STRATA_SANITIZER_ENVIRONMENT})
+  set(environment STRATA_GOLDEN_DIR=${STRATA_GOLDEN_PATH} STRATA_DATA_DIR=${STRATA_DATA_PATH} ${arg_ENVIRONMENT} ${STRATA_SANITIZER_ENVIRONMENT})
   set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} PROCESSORS ${arg_PROCESSORS} ENVIRONMENT "${environment}")
 endfunction()
 
