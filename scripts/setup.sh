@@ -14,7 +14,7 @@ packages=(
   libdcmtk-dev libopenjp2-7-dev                     # DICOM, and its JPEG 2000
   libnifti2-dev libniftiio-dev libznz-dev           # NIfTI
   libeigen3-dev                                     # small algebra of geometry
-  libhdf5-openmpi-dev hdf5-tools                    # study shards: parallel HDF5
+  libhdf5-openmpi-dev hdf5-tools libxxhash-dev      # study shards: parallel HDF5, checksums
   libgtest-dev libbenchmark-dev                     # tests and timings
   clang-format clang-tidy codespell                 # scripts/lint.sh
 )

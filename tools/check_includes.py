@@ -31,6 +31,7 @@ LIBRARIES = [
     ("intrinsics", r"(immintrin|x86intrin|arm_neon|cpuid)\.h", ["src/backends/cpu/"]),
     ("MPI", r"mpi", ["parallel/comm/mpi", "io/hdf5/", "tests/main_mpi.cpp"]),
     ("HDF5", r"(hdf5|H5)", ["io/hdf5/"]),
+    ("xxHash", r"xxhash\.h", ["io/"]),
     ("DCMTK", r"dcmtk/", ["io/dicom/", "io/phantom/"]),
     ("OpenJPEG", r"openjpeg", ["io/dicom/"]),
     ("OpenSSL", r"openssl/", ["io/identity/"]),
