@@ -35,7 +35,7 @@ LIBRARIES = [
     ("DCMTK", r"dcmtk/", ["io/dicom/", "io/phantom/"]),
     ("OpenJPEG", r"openjpeg", ["io/dicom/"]),
     ("OpenSSL", r"openssl/", ["io/identity/"]),
-    ("Eigen", r"Eigen/", ["src/study/", "io/dicom/", "io/nifti/"]),
+    ("Eigen", r"Eigen/", ["src/study/", "io/dicom/"]),
     ("CSV", r"csv\.h", ["io/table/"]),
     ("PNG", r"png\.h", ["io/image/"]),
     ("zlib", r"zlib\.h", ["io/"]),
