@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "strata/io/text.hpp"
+#include "strata/base/text.hpp"
 
 #include <fmt/format.h>
 
-namespace strata::io {
+namespace strata {
 
 std::string printable(std::string_view name, std::size_t limit) {
   std::size_t kept = name.size();
@@ -24,4 +24,4 @@ std::string printable(std::string_view name, std::size_t limit) {
   return kept == name.size() ? text + "'" : fmt::format("{}...' ({} bytes)", text, name.size());
 }
 
-}  // namespace strata::io
+}  // namespace strata
