@@ -69,7 +69,7 @@ TEST(ConfigNode, QuotedTextIsNoNumberAndNoBool) {
 
 TEST(ConfigNode, MissingAndUnknownKeysNameTheNearest) {
   const Node data = Node::parse(kProfile, "head.yaml").at("data");
-  expect_contains(error_of([&] { data.at("spacng"); }), {"'data' (head.yaml:4)", "'gird'", "'grid'"});
+  expect_contains(error_of([&] { data.at("spacng"); }), {"'data' (head.yaml:4)", "'spacng'", "'spacing'"});
   const auto text = error_of([&] { data.check_keys({"grid", "spacings", "window", "note", "nothing"}); });
   expect_contains(text, {"3 unknown keys", "'data.spacing' (head.yaml:5), is 'spacings' meant?", "'data.windows'",
                          "is 'window' meant?", "'data.keep'"});
