@@ -44,9 +44,9 @@ macro(strata_find_formats)
 
   # folder, and the targets it cannot do without
   strata_needs(src/config yaml-cpp::yaml-cpp)
-  strata_needs(src/study Eigen3::Eigen)
+  strata_needs(src/study Eigen3::Eigen yaml-cpp::yaml-cpp)
   strata_needs(io/dicom DCMTK::DCMTK strata::openjpeg Eigen3::Eigen)
-  strata_needs(io/phantom DCMTK::DCMTK PNG::PNG)
+  strata_needs(io/phantom DCMTK::DCMTK)
   strata_needs(io/identity OpenSSL::Crypto)
   strata_needs(io/nifti strata::nifti ZLIB::ZLIB)
   strata_needs(io/table strata::csv)

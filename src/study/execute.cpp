@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "study/execute.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <vector>
+
+#include "strata/base/error.hpp"
+#include "study/transpose.hpp"
+
+namespace strata::study {
+namespace {
+
+std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+struct Maps {
+  PackedMap d, h, w;
+};
+
+void emit(const RowKernels& kernels, std::span<const Output> outputs, std::int64_t offset, const float* row,
+          std::int64_t n) {
+  for (const Output& output : outputs) switch (output.dtype) {
+      case DType::u8:
+        kernels.to_u8(row, static_cast<std::uint8_t*>(output.data) + offset, n, output.low, output.scale);
+        break;
+      case DType::i16:
+        kernels.to_i16(row, static_cast<std::int16_t*>(output.data) + offset, n, output.low, output.scale);
+        break;
+      default: {
+        float* out = static_cast<float*>(output.data) + offset;
+        if (output.shift == 0)
+          std::memcpy(out, row, at(n) * sizeof(float));
+        else
+          for (std::int64_t i = 0; i < n; ++i) out[i] = row[i] + output.shift;
+      }
+    }
+}
+
+// The slices of a result, one after the other. Rows of the source are prepared (read, combined along D, and along W
+// where that is done first) when a row of the result wants them, and kept while the slice lasts.
+class Slices {
+ public:
+  Slices(const float* voxels, const Extents3& extents, const Maps& maps, const ReadMap& read)
+      : voxels_(voxels), extents_(extents), maps_(maps), read_(read) {
+    reads_ = read.windowed || read.has_padding || read.low != 0;
+    w_first_ = !maps.w.identity && maps.h.high - maps.h.low < maps.h.out;
+    direct_ = maps.d.selection && !reads_ && !w_first_;
+    length_ = w_first_ ? maps.w.out : extents[2];
+    if (!direct_) cache_.resize(at(extents[1] * length_));
+    slice_of_.assign(at(extents[1]), -1);
+    raw_.resize(at(extents[2] * std::max<std::int64_t>(1, maps.d.taps)));
+    mixed_.resize(at(extents[2]));
+    combined_.resize(at(length_));
+    row_.resize(at(maps.w.out));
+    taps_.resize(at(maps.d.taps));
+    weights_.resize(at(maps.d.taps));
+    h_taps_.resize(at(maps.h.taps));
+    h_weights_.resize(at(maps.h.taps));
+  }
+
+  void write(std::int64_t d, std::span<const Output> outputs) {
+    const std::int64_t offset = d * maps_.h.out * maps_.w.out;
+    for (std::int64_t h = 0; h < maps_.h.out; ++h)
+      emit(kernels_, outputs, offset + h * maps_.w.out, result_row(d, h), maps_.w.out);
+  }
+
+ private:
+  const float* result_row(std::int64_t d, std::int64_t h) {
+    const float* row = nullptr;
+    const std::int64_t first = maps_.h.first[at(h)];
+    if (maps_.h.selection) {
+      row = prepared_row(d, first);
+    } else {
+      for (std::int64_t k = 0; k < maps_.h.taps; ++k) h_taps_[at(k)] = prepared_row(d, first + k);
+      for (std::int64_t k = 0; k < maps_.h.taps; ++k) h_weights_[at(k)] = maps_.h.weights[at(k * maps_.h.out + h)];
+      const auto [from, count] = columns();
+      for (auto& tap : h_taps_) tap += from;
+      kernels_.combine(h_taps_.data(), h_weights_.data(), maps_.h.taps, combined_.data() + from, count);
+      row = combined_.data();
+    }
+    if (w_first_ || maps_.w.identity) return row;
+    gather(row, row_.data());
+    return row_.data();
+  }
+
+  // The part of a prepared row that the result depends on.
+  std::pair<std::int64_t, std::int64_t> columns() const {
+    return w_first_ ? std::pair{std::int64_t{0}, length_} : std::pair{maps_.w.low, maps_.w.high - maps_.w.low};
+  }
+
+  const float* prepared_row(std::int64_t d, std::int64_t h) {
+    if (direct_) return source_row(maps_.d.first[at(d)], h);
+    float* cached = cache_.data() + h * length_;
+    if (slice_of_[at(h)] == d) return cached;
+    slice_of_[at(h)] = d;
+    if (!w_first_) {
+      read_row(d, h, cached);
+    } else if (maps_.d.selection && !reads_) {
+      gather(source_row(maps_.d.first[at(d)], h), cached);
+    } else {
+      read_row(d, h, mixed_.data());
+      gather(mixed_.data(), cached);
+    }
+    return cached;
+  }
+
+  const float* source_row(std::int64_t d, std::int64_t h) const {
+    return voxels_ + (d * extents_[1] + h) * extents_[2];
+  }
+
+  void read_row(std::int64_t d, std::int64_t h, float* into) {
+    const std::int64_t from = maps_.w.low, count = maps_.w.high - maps_.w.low;
+    const std::int64_t first = maps_.d.first[at(d)];
+    if (maps_.d.selection) return kernels_.read(read_, source_row(first, h) + from, into + from, count);
+    for (std::int64_t k = 0; k < maps_.d.taps; ++k) {
+      taps_[at(k)] = source_row(first + k, h) + from;
+      weights_[at(k)] = maps_.d.weights[at(k * maps_.d.out + d)];
+      if (!reads_) continue;
+      float* raw = raw_.data() + k * extents_[2];
+      kernels_.read(read_, taps_[at(k)], raw, count);
+      taps_[at(k)] = raw;
+    }
+    kernels_.combine(taps_.data(), weights_.data(), maps_.d.taps, into + from, count);
+  }
+
+  void gather(const float* row, float* into) const {
+    kernels_.gather(row, maps_.w.first.data(), maps_.w.weights.data(), maps_.w.taps, into, maps_.w.out);
+  }
+
+  const RowKernels& kernels_ = row_kernels();
+  const float* voxels_;
+  const Extents3& extents_;
+  const Maps& maps_;
+  const ReadMap& read_;
+  bool reads_ = false, w_first_ = false, direct_ = false;
+  std::int64_t length_ = 0;  // of a prepared row
+  std::vector<float> cache_, raw_, mixed_, combined_, row_;
+  std::vector<std::int64_t> slice_of_;  // [H] the slice that a cached row belongs to
+  std::vector<const float*> taps_, h_taps_;
+  std::vector<float> weights_, h_weights_;
+};
+
+// Slices of a nearest neighbour often repeat.
+void copy_slice(const Maps& maps, std::int64_t from, std::int64_t to, std::span<const Output> outputs) {
+  const std::int64_t slice = maps.h.out * maps.w.out;
+  for (const Output& output : outputs) {
+    const auto bytes = at(slice) * size_of(output.dtype);
+    auto* data = static_cast<std::byte*>(output.data);
+    std::memcpy(data + at(to) * bytes, data + at(from) * bytes, bytes);
+  }
+}
+
+void execute_in_order(const float* voxels, const Extents3& extents, const Maps& maps, const ReadMap& read,
+                      std::span<const Output> outputs) {
+  Slices slices(voxels, extents, maps, read);
+  for (std::int64_t d = 0; d < maps.d.out; ++d)
+    if (d > 0 && maps.d.selection && maps.d.first[at(d)] == maps.d.first[at(d - 1)])
+      copy_slice(maps, d - 1, d, outputs);
+    else
+      slices.write(d, outputs);
+}
+
+// More slices come out than go in: in their planes first, then along D.
+void execute_d_last(const float* voxels, const Extents3& extents, Maps maps, const ReadMap& read,
+                    std::span<const Output> outputs) {
+  const RowKernels& kernels = row_kernels();
+  const PackedMap along = std::move(maps.d);
+  maps.d = pack(part_map(extents[0], along.low, along.high - along.low));
+  const std::int64_t slice = maps.h.out * maps.w.out;
+  std::vector<float> planes(at(maps.d.out * slice));
+  const Output middle{.data = planes.data()};
+  execute_in_order(voxels, extents, maps, read, std::span(&middle, 1));
+
+  constexpr std::int64_t kBlock = 2048;
+  std::vector<float> block(kBlock), weights(at(along.taps));
+  std::vector<const float*> taps(at(along.taps));
+  for (std::int64_t d = 0; d < along.out; ++d) {
+    for (std::int64_t k = 0; k < along.taps; ++k) weights[at(k)] = along.weights[at(k * along.out + d)];
+    for (std::int64_t i = 0; i < slice; i += kBlock) {
+      const std::int64_t n = std::min(kBlock, slice - i);
+      for (std::int64_t k = 0; k < along.taps; ++k)
+        taps[at(k)] = planes.data() + (along.first[at(d)] + k - along.low) * slice + i;
+      kernels.combine(taps.data(), weights.data(), along.taps, block.data(), n);
+      emit(kernels, outputs, d * slice + i, block.data(), n);
+    }
+  }
+}
+
+void execute_ordered(const float* voxels, const Extents3& extents, Maps maps, const ReadMap& read,
+                     std::span<const Output> outputs) {
+  if (!maps.d.selection && maps.d.out > maps.d.high - maps.d.low)
+    execute_d_last(voxels, extents, std::move(maps), read, outputs);
+  else
+    execute_in_order(voxels, extents, maps, read, outputs);
+}
+
+constexpr std::array<int, 3> kInOrder{0, 1, 2};
+
+// Maps by the axes of the source.
+std::array<const AxisMap*, 3> maps_by_source(const Plan& plan) {
+  std::array<const AxisMap*, 3> maps{};
+  for (std::size_t a = 0; a < 3; ++a) maps[at(plan.axis[a])] = &plan.maps[a];
+  return maps;
+}
+
+Maps pack(const std::array<const AxisMap*, 3>& maps) {
+  return {study::pack(*maps[0]), study::pack(*maps[1]), study::pack(*maps[2])};
+}
+
+// The axes change places where there are fewer bytes: in the results, or in the source.
+bool transposes_source(const Plan& plan, std::span<const Output> outputs) {
+  std::int64_t bytes = 0;
+  for (const Output& output : outputs)
+    bytes += voxel_count(plan.geometry) * static_cast<std::int64_t>(size_of(output.dtype));
+  return bytes > plan.source[0] * plan.source[1] * plan.source[2] * static_cast<std::int64_t>(sizeof(float));
+}
+
+}  // namespace
+
+void execute(const float* voxels, const Plan& plan, const ReadMap& read, std::span<const Output> outputs) {
+  if (plan.axis == kInOrder)
+    return execute_ordered(voxels, plan.source, pack({&plan.maps[0], &plan.maps[1], &plan.maps[2]}), read, outputs);
+  if (transposes_source(plan, outputs)) {
+    Extents3 extents{};
+    for (std::size_t a = 0; a < 3; ++a) extents[a] = plan.source[at(plan.axis[a])];
+    std::vector<float> ordered(at(extents[0] * extents[1] * extents[2]));
+    transpose(voxels, plan.source, plan.axis, sizeof(float), ordered.data());
+    return execute_ordered(ordered.data(), extents, pack({&plan.maps[0], &plan.maps[1], &plan.maps[2]}), read, outputs);
+  }
+  const auto maps = maps_by_source(plan);
+  const Extents3 extents{maps[0]->out(), maps[1]->out(), maps[2]->out()};
+  std::vector<std::vector<std::byte>> results;
+  std::vector<Output> unordered(outputs.begin(), outputs.end());
+  for (Output& output : unordered) {
+    results.emplace_back(at(voxel_count(plan.geometry)) * size_of(output.dtype));
+    output.data = results.back().data();
+  }
+  execute_ordered(voxels, plan.source, pack(maps), read, unordered);
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    transpose(unordered[i].data, extents, plan.axis, size_of(outputs[i].dtype), outputs[i].data);
+}
+
+void copy_selected(const float* voxels, const Plan& plan, float fill, float* out) {
+  if (plan.axis != kInOrder) {
+    Plan ordered = plan;
+    const auto maps = maps_by_source(plan);
+    for (std::size_t a = 0; a < 3; ++a) {
+      ordered.axis[a] = static_cast<int>(a);
+      ordered.maps[a] = *maps[a];
+      ordered.geometry.extents[a] = maps[a]->out();
+    }
+    std::vector<float> copy(at(voxel_count(plan.geometry)));
+    copy_selected(voxels, ordered, fill, copy.data());
+    return transpose(copy.data(), ordered.geometry.extents, plan.axis, sizeof(float), out);
+  }
+  const auto& [d_map, h_map, w_map] = plan.maps;
+  const bool rows = is_identity(w_map);
+  for (std::int64_t d = 0; d < d_map.out(); ++d)
+    for (std::int64_t h = 0; h < h_map.out(); ++h, out += w_map.out()) {
+      if (d_map.taps(d) == 0 || h_map.taps(h) == 0) {
+        std::fill_n(out, w_map.out(), fill);
+        continue;
+      }
+      const float* row = voxels + (d_map.first[at(d)] * plan.source[1] + h_map.first[at(h)]) * plan.source[2];
+      if (rows)
+        std::memcpy(out, row, at(w_map.out()) * sizeof(float));
+      else
+        for (std::int64_t w = 0; w < w_map.out(); ++w) out[w] = w_map.taps(w) == 0 ? fill : row[w_map.first[at(w)]];
+    }
+}
+
+}  // namespace strata::study

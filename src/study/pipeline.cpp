@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "study/pipeline.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "strata/base/error.hpp"
+#include "study/execute.hpp"
+#include "study/foreground.hpp"
+#include "study/spline.hpp"
+
+namespace strata::study {
+namespace {
+
+std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+bool any_padding(const Plan& plan) { return std::ranges::any_of(plan.maps, has_padding); }
+
+float scale_of(const Window& window) { return static_cast<float>(1.0 / (window.high - window.low)); }
+
+std::vector<StoredScan> empty_scans(const std::vector<WindowedScan>& windows, const Geometry& geometry, DType dtype) {
+  std::vector<StoredScan> scans(windows.size());
+  const auto bytes = at(voxel_count(geometry)) * size_of(dtype);
+  for (std::size_t s = 0; s < scans.size(); ++s) {
+    scans[s].voxels.resize(windows[s].channels.size() * bytes);
+    scans[s].geometry = geometry;
+    scans[s].window = windows[s].name;
+    for (const Window& window : windows[s].channels) scans[s].intensity.push_back(intensity_map(window, dtype));
+  }
+  return scans;
+}
+
+}  // namespace
+
+Pipeline::Pipeline(const Volume& source) : source_(&source) {
+  check(source, "volume");
+  plan_ = plan_for(source.geometry);
+  const Measured finite = measure(source.voxels, {});
+  if (finite.count == static_cast<std::int64_t>(source.voxels.size())) {
+    if (!source.padding) measured_ = finite;
+    return;
+  }
+  owned_ = source;
+  if (!owned_.padding || !std::isfinite(*owned_.padding)) owned_.padding = padding_below(finite);
+  for (float& voxel : owned_.voxels)
+    if (!std::isfinite(voxel)) voxel = *owned_.padding;
+  source_ = &owned_;
+}
+
+const Measured& Pipeline::measured() {
+  if (!measured_) measured_ = measure(source_->voxels, source_->padding);
+  return *measured_;
+}
+
+// Padding takes the smallest measured value. Where the plan itself adds padding, that value is taken off before and put
+// back after, so that what is added comes out as the same.
+ReadMap Pipeline::interpolating_read() {
+  ReadMap read;
+  read.has_padding = source_->padding.has_value();
+  read.padding = source_->padding.value_or(0.0f);
+  read.low = any_padding(plan_) ? measured().low : 0.0f;
+  read.fill = read.has_padding ? measured().low - read.low : 0.0f;
+  return read;
+}
+
+void Pipeline::settle() {
+  if (is_identity(plan_)) return;
+  Volume result;
+  result.geometry = plan_.geometry;
+  result.voxels.resize(at(voxel_count(plan_.geometry)));
+  if (is_selection(plan_)) {
+    result.padding = source_->padding;
+    if (!result.padding && any_padding(plan_)) result.padding = padding_below(measured());
+    copy_selected(source_->voxels.data(), plan_, result.padding.value_or(0.0f), result.voxels.data());
+  } else {
+    const ReadMap read = interpolating_read();
+    const Output output{.data = result.voxels.data(), .shift = read.low};
+    execute(source_->voxels.data(), plan_, read, std::span(&output, 1));
+  }
+  owned_ = std::move(result);
+  source_ = &owned_;
+  measured_.reset();
+  plan_ = plan_for(owned_.geometry);
+}
+
+void Pipeline::before_geometry() {
+  if (windows_.empty() || on_read_) return;
+  settle();
+  on_read_ = true;
+}
+
+void Pipeline::to_coefficients(const std::array<bool, 3>& axes) {
+  if (std::ranges::none_of(axes, [](bool axis) { return axis; })) return;
+  STRATA_CHECK(windows_.empty(), usage, "profile", "a cubic filter after windows or percentiles",
+               "resample before them, or use linear or area");
+  settle();
+  const ReadMap read = interpolating_read();
+  if (source_ != &owned_) owned_ = *source_;
+  source_ = &owned_;
+  owned_.padding.reset();
+  if (read.has_padding) std::ranges::replace(owned_.voxels, read.padding, read.fill);
+  measured_.reset();
+  spline_coefficients(owned_.voxels.data(), owned_.geometry.extents, axes);
+}
+
+void Pipeline::run(const Resize& step) {
+  before_geometry();
+  to_coefficients(spline_axes(step, geometry()));
+  add(plan_, step);
+}
+
+void Pipeline::run(const Spacing& step) {
+  before_geometry();
+  to_coefficients(spline_axes(step, geometry()));
+  add(plan_, step);
+}
+
+void Pipeline::run(const CropForeground& step) {
+  STRATA_CHECK(windows_.empty(), usage, "profile", "crop_foreground after windows or percentiles", "crop before them");
+  if (!is_bijection(plan_)) settle();
+  const Box box = foreground(*source_, step.above);
+  for (std::size_t a = 0; a < 3; ++a) {
+    const auto s = static_cast<std::size_t>(plan_.axis[a]);
+    const std::int64_t n = plan_.geometry.extents[a], count = box.end[s] - box.begin[s];
+    const bool reversed = n > 1 && plan_.maps[a].first[0] != 0;
+    if (count != n) add_map(plan_, a, part_map(n, reversed ? n - box.end[s] : box.begin[s], count));
+  }
+}
+
+void Pipeline::run(const Windows& step) {
+  windows_ = step.scans;
+  on_read_ = is_selection(plan_);
+}
+
+void Pipeline::run(const Percentiles& step) {
+  if (!is_bijection(plan_)) settle();
+  windows_ = {{"percentiles", {percentile_window(*source_, step)}}};
+  on_read_ = true;
+}
+
+Volume Pipeline::volume() && {
+  settle();
+  if (source_ != &owned_) owned_ = *source_;
+  return std::move(owned_);
+}
+
+void Pipeline::store_on_read(std::vector<StoredScan>& scans, DType dtype) const {
+  const auto bytes = at(voxel_count(plan_.geometry)) * size_of(dtype);
+  for (std::size_t s = 0; s < scans.size(); ++s)
+    for (std::size_t c = 0; c < windows_[s].channels.size(); ++c) {
+      const Window& window = windows_[s].channels[c];
+      const ReadMap read{static_cast<float>(window.low),
+                         scale_of(window),
+                         true,
+                         source_->padding.has_value(),
+                         source_->padding.value_or(0.0f),
+                         0.0f};
+      const Output output{.dtype = dtype, .data = scans[s].voxels.data() + c * bytes};
+      execute(source_->voxels.data(), plan_, read, std::span(&output, 1));
+    }
+}
+
+void Pipeline::store_on_write(std::vector<StoredScan>& scans, DType dtype) {
+  const auto bytes = at(voxel_count(plan_.geometry)) * size_of(dtype);
+  const ReadMap read = interpolating_read();
+  std::vector<Output> outputs;
+  for (std::size_t s = 0; s < scans.size(); ++s)
+    for (std::size_t c = 0; c < windows_[s].channels.size(); ++c) {
+      const Window& window = windows_[s].channels[c];
+      outputs.push_back({.dtype = dtype,
+                         .data = scans[s].voxels.data() + c * bytes,
+                         .low = static_cast<float>(window.low) - read.low,
+                         .scale = scale_of(window)});
+    }
+  execute(source_->voxels.data(), plan_, read, outputs);
+}
+
+std::vector<StoredScan> Pipeline::stored(DType dtype) {
+  STRATA_CHECK(!windows_.empty(), usage, "profile", "no step maps intensities", "add windows or percentiles");
+  std::vector<StoredScan> scans = empty_scans(windows_, plan_.geometry, dtype);
+  if (on_read_)
+    store_on_read(scans, dtype);
+  else
+    store_on_write(scans, dtype);
+  return scans;
+}
+
+}  // namespace strata::study

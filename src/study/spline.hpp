@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+
+#include "strata/study/volume.hpp"
+
+namespace strata::study {
+
+// Samples become coefficients of the cubic B-spline through them, in place, along the axes asked for (mirror symmetric
+// about the first and the last sample). Recursive: two passes an axis.
+void spline_coefficients(float* voxels, const Extents3& extents, const std::array<bool, 3>& axes);
+
+}  // namespace strata::study
