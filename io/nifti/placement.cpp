@@ -29,11 +29,13 @@ double determinant(const Affine& a) {
 
 bool is_usable(const Affine& affine) {
   double steps = 1;
-  for (std::size_t column = 0; column < 4; ++column) {
+  // Asked of each entry: std::hypot of three may swallow a NaN (libstdc++ 12: hypot(0, NaN, 0) is 0).
+  for (const auto& row : affine)
+    if (!std::all_of(row.begin(), row.end(), [](double entry) { return std::abs(entry) <= kLargestMm; })) return false;
+  for (std::size_t column = 0; column < 3; ++column) {
     const double size = length(affine, column);
-    if (!(size <= kLargestMm)) return false;  // NaN too
-    if (column < 3 && size < kSmallestMm) return false;
-    if (column < 3) steps *= size;
+    if (size < kSmallestMm) return false;
+    steps *= size;
   }
   return std::abs(determinant(affine)) > kFlat * steps;
 }

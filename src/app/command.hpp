@@ -15,5 +15,6 @@ Action add_info(CLI::App& parser);
 Action add_embed(CLI::App& parser);
 Action add_bench(CLI::App& parser);
 Action add_selftest(CLI::App& parser);
+Action add_phantom(CLI::App& parser);
 
 }  // namespace strata::app

@@ -31,6 +31,7 @@ constexpr std::array kCommands{
             add_selftest},
     Command{"bench", "how fast this machine trains, in how much memory, and where the time goes", add_bench},
     Command{"embed", "weights and a volume to study embeddings", add_embed},
+    Command{"phantom", "synthetic head-CT studies as DICOM files, with reports and labels", add_phantom},
 };
 
 [[noreturn]] void unknown_command(std::string_view name) {

@@ -16,4 +16,7 @@ bool fuzz_safetensors_header(std::span<const std::byte> bytes);  // bytes of dat
                                                                  // text; the length is put right
 bool fuzz_npy(std::span<const std::byte> bytes);                 // as a whole file
 
+bool fuzz_nifti(std::span<const std::byte> bytes);  // as a whole file: image, split in four dimensions, and labels
+bool fuzz_nifti_header(std::span<const std::byte> bytes);  // as the head of a file; voxels follow
+
 }  // namespace strata::fuzz

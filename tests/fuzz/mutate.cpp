@@ -2,7 +2,10 @@
 #include "tests/fuzz/mutate.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cctype>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -56,7 +59,39 @@ void replace_one(std::string& text, const std::vector<Span>& spans, std::span<co
   text.replace(span.begin, span.length, by[dice.below(by.size())]);
 }
 
+constexpr std::array<std::uint64_t, 16> kFeared{0,
+                                                1,
+                                                2,
+                                                3,
+                                                ~std::uint64_t{0},
+                                                0x7f,
+                                                0x80,
+                                                0x7fff,
+                                                0x8000,
+                                                0x7fffffff,
+                                                0x80000000,
+                                                0x7fffffffffffffff,
+                                                0x8000000000000000,
+                                                std::bit_cast<std::uint64_t>(std::numeric_limits<double>::quiet_NaN()),
+                                                std::bit_cast<std::uint64_t>(std::numeric_limits<double>::infinity()),
+                                                std::bit_cast<std::uint64_t>(-1e300)};
+
 }  // namespace
+
+std::string mutate_words(std::string bytes, std::size_t reach, Dice& dice) {
+  reach = std::min(reach, bytes.size());
+  for (std::size_t edits = 1 + dice.below(3); edits > 0; --edits) {
+    const std::size_t size = std::size_t{1} << dice.below(4);
+    const std::size_t at = dice.below(reach / size + 1) * size;
+    std::uint64_t value = kFeared[dice.below(kFeared.size())];
+    // A float's NaN and infinity lie in the upper half of the double's.
+    if (size == 4 && value > 0x7fffffff && value != ~std::uint64_t{0}) value >>= 32;
+    const bool turned = dice.below(4) == 0;
+    for (std::size_t i = 0; i < size && at + i < bytes.size(); ++i)
+      bytes[at + i] = static_cast<char>(value >> 8 * (turned ? size - 1 - i : i) & 0xffu);
+  }
+  return bytes;
+}
 
 std::string mutate_bytes(std::string bytes, Dice& dice) {
   for (std::size_t edits = 1 + dice.below(4); edits > 0; --edits) {

@@ -29,6 +29,10 @@ class Dice {
 // One to four flips, insertions, deletions, repetitions, truncations.
 std::string mutate_bytes(std::string bytes, Dice& dice);
 
+// One to three words of 1, 2, 4 or 8 bytes, at multiples of their size within the first `reach` bytes, replaced by
+// values that headers fear: 0, ±1, the ends of every type, NaN and infinity. In native byte order or turned.
+std::string mutate_words(std::string bytes, std::size_t reach, Dice& dice);
+
 // One to three edits of a JSON or Python literal: a number or a string for another out of `numbers` and `strings`, a
 // piece between two punctuation marks dropped or repeated.
 std::string mutate_text(std::string text, std::span<const std::string_view> numbers,

@@ -106,8 +106,11 @@ TEST(Nifti, AFormThatIsNoAffineIsLeftOutWithANote) {
   const auto flat = parse(nifti_file(parts, kVoxels));
   EXPECT_EQ(flat.affine, AffineSource::qform);
   EXPECT_TRUE(contains(flat.notes, "s-form is no usable affine"));
-  parts.sform[4] = kNan;
-  EXPECT_EQ(parse(nifti_file(parts, kVoxels)).affine, AffineSource::qform);
+  for (const auto entry : {4u, 7u, 11u}) {
+    parts.sform = {1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0};
+    parts.sform[entry] = kNan;
+    EXPECT_EQ(parse(nifti_file(parts, kVoxels)).affine, AffineSource::qform);
+  }
   parts.quaternion = {1, 1, 0};
   const auto neither = parse(nifti_file(parts, kVoxels));
   EXPECT_EQ(neither.affine, AffineSource::spacing);

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Valid files that mutations and libFuzzer start from, made by code. No patient's data.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace strata::fuzz {
+
+struct Seed {
+  std::string name, bytes;
+};
+
+std::vector<Seed> nifti_seeds();
+
+}  // namespace strata::fuzz
