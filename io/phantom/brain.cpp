@@ -46,7 +46,7 @@ void Head::paint_brain(Sample& sample, const Point& p, const Skull& skull) const
   if (p.z < 16) paint_cisterns(sample, brain);
   paint_ventricles(sample, brain);
   paint_falx(sample, brain);
-  if (p.y > 8 && std::abs(p.z - roof) < 4) blend(sample, kFalx, std::abs(p.z - roof) - 0.8f);
+  if (p.y > 8 && std::abs(p.z - roof) < 4) blend(sample, 45, std::abs(p.z - roof) - 0.5f);
   paint_lesions(sample, brain);
   const float inside = cover(-brain.depth);
   sample.hu = outside.hu + inside * (sample.hu - outside.hu);
@@ -79,7 +79,7 @@ void Head::paint_cortex(Sample& sample, Brain& brain) const {
 void Head::paint_hindbrain(Sample& sample, const Brain& brain) const {
   const Point& q = brain.q;
   const float stem = capsule(q, {0, 0, -14}, {0, 10, -70}, 14, 11);
-  blend(sample, kFluid, stem - 4);
+  blend(sample, kFluid, std::max({stem - 4.5f, q.y - 5 + 0.25f * std::abs(q.x), q.z + 21}));  // in front of it
   blend(sample, 33, stem);
   blend(sample, kFluid, ellipsoid(q, {0, 24, -36}, {8 * shape_.ventricles, 5, 9}));
   blend(sample, kFluid, ellipsoid(q, {0, 52, -54}, {9, 14, 7}));
@@ -101,7 +101,7 @@ void Head::paint_cisterns(Sample& sample, const Brain& brain) const {
                                capsule(m, {4, -18, -27}, {30, -16, -20}, 3 * thin, 2.5f * thin),
                                capsule(m, {0, -20, -26}, {0, -44, -20}, 2, 1.5f)});
   const float ambient =
-      std::max({std::abs(capsule(m, {0, 0, 0}, {0, 3, -30}, 17, 17)) - 1.3f * thin, m.z + 6, -12 - m.y});
+      std::max({std::abs(capsule(m, {0, 0, 0}, {0, 3, -30}, 17, 17)) - 1.2f * thin, std::abs(m.z + 12) - 5, 4 - m.y});
   const float quad = ellipsoid(m, {0, 23, -6}, {11 * thin, 4, 5});
   const float sylvian = std::max(
       {std::abs(m.z + 5 - 0.32f * (m.y + 10) - 1.5f * wave(m.x / 29)) - 1.9f * thin, 37 - m.x, std::abs(m.y + 9) - 23});

@@ -9,11 +9,14 @@ namespace {
 
 constexpr float kFat = -85, kMuscle = 52, kSkin = 35, kBlood = 60, kDense = 1150, kDiploe = 550, kSinusAir = -940;
 
-// Where the floor of the cavity lies: high in front, low at the back, deep below the temporal lobes.
+// Where the floor of the cavity lies: high in front and higher above the orbits, low at the back, deep below the
+// temporal lobes.
 float floor_of(const Point& p) {
-  const float middle =
-      smooth_step((std::abs(p.x) - 18) / 12) * smooth_step((p.y + 48) / 10) * smooth_step((12 - p.y) / 14);
-  return -22 - 34 * smooth_step((p.y + 30) / 48) - 16 * middle * smooth_step((20 - p.y) / 40);
+  const float x = std::abs(p.x);
+  const float middle = smooth_step((x - 18) / 12) * smooth_step((p.y + 48) / 10) * smooth_step((12 - p.y) / 14);
+  const float orbit =
+      smooth_step(1 - std::abs(x - 29) / 22) * smooth_step((-34 - p.y) / 12) * smooth_step((p.y + 92) / 30);
+  return -25 - 31 * smooth_step((p.y + 30) / 48) - 16 * middle * smooth_step((20 - p.y) / 40) + 11 * orbit;
 }
 
 // The cavity without its base; wider at the back than in front.
@@ -44,16 +47,10 @@ Head::Head(const HeadShape& shape, const Findings& findings, float soft)
     : shape_(shape),
       findings_(findings),
       soft_(soft),
+      per_soft_(1 / soft),
       fracture_(findings_.find(LesionKind::fracture)),
       blood_(findings_.find(LesionKind::subarachnoid)),
       ventricle_blood_(findings_.find(LesionKind::intraventricular)) {}
-
-float Head::cover(float distance) const { return std::clamp(0.5f - distance / soft_, 0.0f, 1.0f); }
-
-void Head::blend(Sample& sample, float hu, float distance) const {
-  const float share = cover(distance);
-  if (share > 0) sample.hu += share * (hu - sample.hu);
-}
 
 void Head::mark(Sample& sample, const Lesion& lesion, float hu, float distance) const {
   blend(sample, hu, distance);
@@ -64,12 +61,17 @@ Head::Skull Head::skull_at(const Point& p) const {
   Skull skull{};
   const Point radii = vault_radii(p);
   skull.vault = ellipsoid(p, {}, radii);
-  skull.cavity = std::max(skull.vault, (floor_of(p) - p.z) * 0.85f);
+  skull.floor = p.z > 18 ? -40 : (floor_of(p) - p.z) * 0.85f;  // where it is far nobody asks how far
+  skull.cavity = std::max(skull.vault, skull.floor);
+  if (fracture_ != nullptr) skull.near_fracture = length(p - fracture_->centre);
+  if (skull.cavity < -2 * soft_ - 8) {  // in the brain; a depressed fragment reaches no deeper
+    skull.skin = skull.cavity;
+    return skull;
+  }
   const float forehead = std::max(0.0f, 1 - length(p - Point{0, -84, -8}) / 26);
   skull.thickness = shape_.skull + (5 + 4 * shape_.sinuses) * forehead;
   skull.scalp = shape_.scalp;
   if (fracture_ != nullptr) {
-    skull.near_fracture = length(p - fracture_->centre);
     const float t = 1 - skull.near_fracture / 40;
     if (t > 0) skull.scalp += fracture_->radii.y * smooth_step(1.3f * t);
   }
@@ -94,7 +96,7 @@ Head::Sample Head::at(const Point& p) const {
     paint_bone(sample, p, skull);
   }
   if (skull.cavity < soft_) paint_brain(sample, p, skull);
-  if (p.z < -8) paint_base(sample, p);
+  if (p.z < -14) paint_base(sample, p);
   return sample;
 }
 
@@ -108,8 +110,10 @@ void Head::paint_outside(Sample& sample, const Point& p, const Skull& skull) con
       std::max({skull.skin + 2.5f, std::abs(p.z + 12) - 26, std::abs(p.y + 22) - 30, 40 - std::abs(p.x)});
   blend(sample, kMuscle, temporal);
   if (p.z < -14) {
-    const float planes = wave(p.x / 31 + 0.4f * wave(p.y / 43)) + wave(p.y / 27 + 0.3f * wave(p.z / 37));
-    blend(sample, planes > 0.9f ? kFat : kMuscle, std::max(skull.skin + 6, p.z + 16));
+    const float planes =
+        wave(p.x / 47 + 0.5f * wave(p.y / 53 + p.z / 71)) + wave(p.y / 41 + 0.4f * wave(p.x / 59 - p.z / 67));
+    const float fat = std::clamp((planes - 0.9f) / 0.5f, 0.0f, 1.0f);
+    blend(sample, kMuscle + fat * (kFat - kMuscle), std::max(skull.skin + 5, p.z + 16));
   }
 }
 
@@ -133,7 +137,7 @@ void Head::paint_face(Sample& sample, const Point& p) const {
 
 void Head::paint_bone(Sample& sample, const Point& p, const Skull& skull) const {
   float inner = skull.cavity;
-  float thickness = skull.vault > (floor_of(p) - p.z) * 0.85f ? skull.thickness : 5;
+  float thickness = skull.vault > skull.floor ? skull.thickness : 5;
   if (fracture_ != nullptr && skull.near_fracture < 22)  // a depressed fragment
     inner += fracture_->radii.x * smooth_step((20 - skull.near_fracture) / 6);
   const float middle = std::abs(inner - 0.5f * thickness) / (0.5f * thickness);
@@ -157,7 +161,7 @@ void Head::paint_bone(Sample& sample, const Point& p, const Skull& skull) const 
 // Bones that stand into the cavity, with the cells of the mastoid and the sinus behind the nose.
 void Head::paint_base(Sample& sample, const Point& p) const {
   const Point m{std::abs(p.x), p.y, p.z};
-  if (p.z > -8 || p.z < -90) return;
+  if (p.z < -90 || m.y > 46 || m.y < -46) return;
   blend(sample, kDense, capsule(m, {16, -4, -46}, {54, 24, -46}, 6, 10));
   blend(sample, 900, capsule(p, {0, -16, -40}, {0, 4, -66}, 7, 6));
   blend(sample, 900, ellipsoid(m, {54, 30, -54}, {13, 14, 18}));

@@ -6,6 +6,7 @@
 // ingest to be tested with; not an atlas.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -43,14 +44,18 @@ class Head {
   };
   // Of a point in the head's frame.
   Sample at(const Point& p) const;
-  // No tissue lies outside of this radius about the origin.
-  static constexpr float kRadius = 128;
+  // Of a point that this is not, nothing needs to be asked: it is air.
+  static bool may_hold(const Point& p) {
+    const float x = p.x / 100, y = p.y / 122, z = std::max(p.z, 0.0f) / 102;
+    return x * x + y * y + z * z < 1;
+  }
 
  private:
   struct Brain;  // what is known of a point inside the cavity
   // Distances to the surfaces that everything else hangs on.
   struct Skull {
     float vault;   // to the cavity as if it had no floor
+    float floor;   // below its floor
     float cavity;  // to the cavity
     float skin;    // to the outside
     float thickness;
@@ -58,8 +63,12 @@ class Head {
     float near_fracture = 1e3f;  // distance to the middle of the fracture
   };
 
-  float cover(float distance) const;                           // 1 inside, 0 outside
-  void blend(Sample& sample, float hu, float distance) const;  // what lies within the shape becomes hu
+  // 1 inside, 0 outside.
+  float cover(float distance) const { return std::clamp(0.5f - distance * per_soft_, 0.0f, 1.0f); }
+  // What lies within the shape becomes hu.
+  void blend(Sample& sample, float hu, float distance) const {
+    if (distance < 0.5f * soft_) sample.hu += cover(distance) * (hu - sample.hu);
+  }
   void mark(Sample& sample, const Lesion& lesion, float hu, float distance) const;
 
   Skull skull_at(const Point& p) const;
@@ -78,7 +87,7 @@ class Head {
 
   HeadShape shape_;
   Findings findings_;
-  float soft_;
+  float soft_, per_soft_;
   const Lesion* fracture_;
   const Lesion* blood_;  // subarachnoid
   const Lesion* ventricle_blood_;

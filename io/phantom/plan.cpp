@@ -42,7 +42,7 @@ void place_head(Draws& draws, StudyPlan& study) {
                pitch = draws.normal() * 4 * degree;
   study.turn = rotation(yaw, roll, pitch);
   study.offset = {draws.between(-7, 7), draws.between(-8, 4), draws.between(-5, 5)};
-  study.field = draws.uniform(236, 256);
+  study.field = draws.uniform(222, 240);
 }
 
 void name_study(Draws& draws, const Options& options, StudyPlan& study) {

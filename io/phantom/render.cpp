@@ -34,12 +34,12 @@ Point plus(const Point& a, float t, const Point& b) { return {a.x + t * b.x, a.y
 
 // Foam in a thin shell: the head lies in a hollow.
 float table_at(const Point& p, float soft) {
-  if (p.y < 60 || std::abs(p.x) > 112) return kAir;
-  const float below = p.y - (114 - 0.0026f * p.x * p.x);
+  if (p.y < 60 || std::abs(p.x) > 105) return kAir;
+  const float below = p.y - (107 - 0.0026f * p.x * p.x);
   const auto cover = [soft](float d) { return std::clamp(0.5f - d / soft, 0.0f, 1.0f); };
   const float shell = cover(std::abs(below) - 1.5f), foam = cover(std::abs(below - 9) - 9),
               rail = cover(std::abs(below - 18) - 1.5f);
-  return kAir + std::max({60 * foam, 850 * shell, 700 * rail});
+  return kAir + std::max({40 * foam, 1050 * shell, 1020 * rail});
 }
 
 // Values of a slice, with what their neighbours weigh: out = in + amount · (mean of the 3 × 3 neighbourhood − in).
@@ -104,7 +104,7 @@ class Renderer {
     for (std::size_t c = 0; c < static_cast<std::size_t>(to_.matrix);
          ++c, p = plus(p, 1, to_.step_w), h = plus(h, 1, step)) {
       Head::Sample sample;
-      if (dot(h, h) < Head::kRadius * Head::kRadius) sample = head_.at(h);
+      if (Head::may_hold(h)) sample = head_.at(h);
       if (p.y > 60) sample.hu = std::max(sample.hu, table_at(p, soft_));
       hu_[at + c] = sample.hu;
       if (!lesions_.empty()) lesions_[at + c] = sample.lesion;
@@ -130,7 +130,8 @@ class Renderer {
     const float intercept = static_cast<float>(scanner.intercept), low = -1024, high = 3071;
     const float radius = 0.5f * static_cast<float>(to_.matrix);
     for (std::size_t i = 0; i < hu_.size(); ++i)
-      to[i] = static_cast<std::int16_t>(std::lround(std::clamp(hu_[i], low, high) - intercept));
+      to[i] = static_cast<std::int16_t>(static_cast<int>(std::clamp(hu_[i], low, high) - intercept + 4096.5f) -
+                                        4096);  // rounded
     if (!scanner.pads) return;
     for (int r = 0; r < to_.matrix; ++r)
       for (int c = 0; c < to_.matrix; ++c)

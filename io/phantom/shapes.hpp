@@ -16,9 +16,10 @@ inline float length(const Point& a) { return std::sqrt(dot(a, a)); }
 
 // To first order near the surface; grows more slowly far from it.
 inline float ellipsoid(const Point& p, const Point& centre, const Point& radii) {
-  const Point q{(p.x - centre.x) / radii.x, (p.y - centre.y) / radii.y, (p.z - centre.z) / radii.z};
+  const Point inverse{1 / radii.x, 1 / radii.y, 1 / radii.z};
+  const Point q{(p.x - centre.x) * inverse.x, (p.y - centre.y) * inverse.y, (p.z - centre.z) * inverse.z};
   const float r = length(q);
-  const float gradient = length({q.x / radii.x, q.y / radii.y, q.z / radii.z});
+  const float gradient = length({q.x * inverse.x, q.y * inverse.y, q.z * inverse.z});
   return gradient > 1e-6f ? r * (r - 1) / gradient : -std::min({radii.x, radii.y, radii.z});
 }
 
