@@ -24,6 +24,7 @@ enum class RandomPurpose : std::uint32_t {
   permutation = 8,
   sentence_order = 9,  // of a study's report
   mixture = 10,        // where the sequence of sets begins
+  patient_split = 11,  // train, val or test
   test = 1000,
 };
 
