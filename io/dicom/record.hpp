@@ -65,7 +65,8 @@ struct Frame {
   double spacing_h = 0, spacing_w = 0;  // mm between rows, between columns
   double slope = 1, intercept = 0;      // stored value v stands for v·slope + intercept
   double echo_time = 0, b_value = 0, trigger_time = 0;
-  std::int32_t echo_number = 0, temporal_position = 0, stack_id = 0, acquisition_number = 0;
+  std::int32_t echo_number = 0, temporal_position = 0, acquisition_number = 0;
+  std::uint64_t stack_id = 0, frame_type = 0;  // hashes of texts: equal texts, equal hashes; 0: none
 
   bool operator==(const Frame&) const = default;
 };
@@ -77,7 +78,8 @@ struct PixelLayout {
   bool is_signed = false;
   bool inverted = false;  // MONOCHROME1 where values have no unit of their own: bright and dark are exchanged
   std::optional<std::int32_t> padding, padding_limit;  // stored values from one to the other are no measurement
-  // Where native little-endian pixels begin in the file; nothing: compressed, or another byte order.
+  bool big_endian = false;
+  // Where uncompressed pixels begin: in the file, or behind the inflation of a deflated one. Nothing: compressed.
   std::optional<std::uint64_t> native_offset;
 
   bool operator==(const PixelLayout&) const = default;
