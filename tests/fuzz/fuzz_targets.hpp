@@ -14,7 +14,7 @@ namespace strata::fuzz {
 bool fuzz_safetensors(std::span<const std::byte> bytes);         // as a whole file
 bool fuzz_safetensors_header(std::span<const std::byte> bytes);  // bytes of data to follow (one byte), then the JSON
                                                                  // text; the length is put right
-bool fuzz_npy(std::span<const std::byte> bytes);                 // as a whole file
+bool fuzz_npy(std::span<const std::byte> bytes);                 // as a whole file: array and volume
 
 bool fuzz_nifti(std::span<const std::byte> bytes);  // as a whole file: image, split in four dimensions, and labels
 bool fuzz_nifti_header(std::span<const std::byte> bytes);  // as the head of a file; voxels follow
