@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -19,6 +21,7 @@ namespace strata::io {
 namespace {
 
 constexpr std::size_t kLargestCall = std::size_t{1} << 30;  // Linux moves at most 2 GiB a call
+constexpr std::size_t kPartsACall = 64;
 
 std::string reason(int code) { return std::generic_category().message(code); }
 
@@ -87,6 +90,37 @@ void InputFile::read(std::uint64_t offset, std::span<std::byte> into) const {
     into = into.subspan(static_cast<std::size_t>(got));
     offset += static_cast<std::uint64_t>(got);
   }
+}
+
+void InputFile::read(std::uint64_t offset, std::span<const std::span<std::byte>> into) const {
+  if (source_->descriptor < 0 || into.size() == 1) {
+    for (const auto part : into) {
+      read(offset, part);
+      offset += part.size();
+    }
+    return;
+  }
+  std::array<iovec, kPartsACall> parts;
+  for (std::size_t first = 0; first < into.size();) {
+    std::size_t count = 0, bytes = 0;
+    while (count < parts.size() && first + count < into.size() && bytes < kLargestCall) {
+      const auto part = into[first + count];
+      parts[count++] = {.iov_base = part.data(), .iov_len = part.size()};
+      bytes += part.size();
+    }
+    // What a call leaves over (a signal, a part that is too large, the end of the file) is read part by part, with its
+    // errors.
+    const auto got = ::preadv(source_->descriptor, parts.data(), static_cast<int>(count), static_cast<off_t>(offset));
+    if (got < 0 || static_cast<std::size_t>(got) != bytes)
+      for (std::size_t i = 0, at = 0; i < count; at += into[first + i++].size()) read(offset + at, into[first + i]);
+    first += count;
+    offset += bytes;
+  }
+}
+
+void InputFile::expect(std::uint64_t offset, std::uint64_t bytes) const {
+  if (source_->descriptor >= 0)
+    ::posix_fadvise(source_->descriptor, static_cast<off_t>(offset), static_cast<off_t>(bytes), POSIX_FADV_WILLNEED);
 }
 
 OutputFile::OutputFile(std::string subject, std::string path) : subject_(std::move(subject)), path_(std::move(path)) {
