@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Blocks of a large dataset through HDF5, and where its bytes lie. H5Dget_chunk_info counts from the file's beginning
+// or from the end of the user block, depending on the release of HDF5, so the absolute address is taken from where HDF5
+// itself reads the first element.
+#include <fmt/format.h>
+
+#include "io/hdf5/check.hpp"
+#include "io/hdf5/types.hpp"
+
+namespace strata::io::hdf5 {
+namespace {
+
+bool has_filters(hid_t creation) { return H5Pget_nfilters(creation) != 0; }
+
+// Are chunks whole (no edge is padded), and is each row of chunks a run of rows of the dataset? Then chunks one behind
+// the other are the dataset in row-major order: all axes before the first that is cut are single, all behind are whole.
+bool chunks_are_runs(const Extents& extents, const Extents& chunk) {
+  bool cut = false;
+  for (std::size_t axis = extents.size(); axis-- > 0;) {
+    if (chunk[axis] == 0 || extents[axis] % chunk[axis] != 0) return false;
+    if (cut && chunk[axis] != 1) return false;
+    cut = cut || chunk[axis] != extents[axis];
+  }
+  return true;
+}
+
+// Advances to the next chunk in row-major order; false after the last.
+bool next_chunk(std::vector<hsize_t>& at, const Extents& extents, const Extents& chunk) {
+  for (std::size_t axis = at.size(); axis-- > 0;) {
+    at[axis] += chunk[axis];
+    if (at[axis] < extents[axis]) return true;
+    at[axis] = 0;
+  }
+  return false;
+}
+
+bool chunks_follow_each_other(hid_t set, const Extents& extents, const Extents& chunk, std::uint64_t chunk_bytes) {
+  std::vector<hsize_t> at(extents.size(), 0);
+  haddr_t expected = HADDR_UNDEF;
+  do {
+    unsigned mask = 0;
+    haddr_t address = HADDR_UNDEF;
+    hsize_t bytes = 0;
+    if (H5Dget_chunk_info_by_coord(set, at.data(), &mask, &address, &bytes) < 0) return false;
+    if (address == HADDR_UNDEF || bytes != chunk_bytes) return false;
+    if (expected != HADDR_UNDEF && address != expected) return false;
+    expected = address + bytes;
+  } while (next_chunk(at, extents, chunk));
+  return true;
+}
+
+Handle block_of(hid_t space, const Extents& start, const Extents& count, const std::string& name) {
+  const std::vector<hsize_t> from(start.begin(), start.end()), size(count.begin(), count.end());
+  STRATA_HDF5(H5Sselect_hyperslab(space, H5S_SELECT_SET, from.data(), nullptr, size.data(), nullptr), data,
+              fmt::format("select {} at {}", list(count), list(start)), name);
+  return space_of(count, name);
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> Dataset::address() const {
+  const Session session;
+  if (state_->image == nullptr) return std::nullopt;
+  const Handle creation(STRATA_HDF5(H5Dget_create_plist(state_->id), data, "read the layout", state_->name));
+  const Handle space(STRATA_HDF5(H5Dget_space(state_->id), data, "read the extents", state_->name));
+  const Handle type(STRATA_HDF5(H5Dget_type(state_->id), data, "read the type", state_->name));
+  const Extents extents = extents_of(space, state_->name);
+  std::vector<hsize_t> dims(extents.size());
+  if (extents.empty() || has_filters(creation) || H5Pget_layout(creation) != H5D_CHUNKED ||
+      H5Pget_chunk(creation, static_cast<int>(dims.size()), dims.data()) != static_cast<int>(dims.size()))
+    return std::nullopt;
+  const Extents chunk(dims.begin(), dims.end());
+  std::uint64_t chunk_bytes = H5Tget_size(type);
+  for (const auto extent : chunk) chunk_bytes *= extent;
+  if (!chunks_are_runs(extents, chunk) || !chunks_follow_each_other(state_->id, extents, chunk, chunk_bytes))
+    return std::nullopt;
+  std::vector<std::byte> first(H5Tget_size(type));
+  state_->image->last_elements_read.reset();
+  read(Extents(extents.size(), 0), Extents(extents.size(), 1), first);
+  return state_->image->last_elements_read;
+}
+
+void Dataset::read(const Extents& start, const Extents& count, std::span<std::byte> into, bool collective) const {
+  const Session session;
+  const Handle space(STRATA_HDF5(H5Dget_space(state_->id), data, "read the extents", state_->name));
+  const Handle type(STRATA_HDF5(H5Dget_type(state_->id), data, "read the type", state_->name));
+  std::uint64_t bytes = H5Tget_size(type);
+  for (const auto extent : count) bytes *= extent;
+  STRATA_CHECK(bytes == into.size(), internal, "hdf5",
+               fmt::format("{} at {} are {} bytes, not {}", list(count), list(start), bytes, into.size()));
+  const Handle memory = bytes > 0 ? block_of(space, start, count, state_->name)
+                                  : Handle(STRATA_HDF5(H5Screate(H5S_NULL), internal, "select nothing", state_->name));
+  if (bytes == 0) STRATA_HDF5(H5Sselect_none(space), internal, "select nothing", state_->name);
+  const Handle transfer(STRATA_HDF5(H5Pcreate(H5P_DATASET_XFER), internal, "prepare a transfer", state_->name));
+  if (collective)
+    STRATA_HDF5(H5Pset_dxpl_mpio(transfer, H5FD_MPIO_COLLECTIVE), environment, "prepare a transfer", state_->name);
+  STRATA_HDF5(H5Dread(state_->id, type, memory, space, transfer, into.data()), data,
+              fmt::format("read {} at {}", list(count), list(start)), state_->name);
+}
+
+}  // namespace strata::io::hdf5
