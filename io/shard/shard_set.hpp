@@ -52,7 +52,6 @@ class ShardSet : public data::StudySource {
   virtual std::optional<std::int64_t> find(std::string_view key) const = 0;  // the study with this pseudonym
   virtual std::int64_t shard_of(std::int64_t study) const = 0;
   virtual std::string_view patient(std::int64_t study) const = 0;
-  virtual std::int64_t fold(std::int64_t study) const = 0;
   virtual ScanRecord record(std::int64_t study, std::int64_t scan) const = 0;  // reads the file
 
   // The scans of one shard whose voxels do not give their checksum, as "scan 3 of study 'ab12…'"; empty: all is well.

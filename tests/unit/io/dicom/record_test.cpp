@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/fixtures/expect_error.hpp"
+#include "fixtures/expect_error.hpp"
 
 namespace strata::io::dicom {
 namespace {
