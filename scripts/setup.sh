@@ -10,6 +10,7 @@ packages=(
   openmpi-bin libopenmpi-dev                        # ranks as processes: standard MPI 3.1
   libdnnl-dev                                       # oneDNN, the products of the cpu backend
   libfmt-dev libcli11-dev nlohmann-json3-dev        # text, command line, JSON headers of safetensors
+  libicu-dev                                        # Unicode, of the tokenizer
   libyaml-cpp-dev libcsv-dev libpng-dev libssl-dev zlib1g-dev # profiles, tables, pictures, keyed pseudonyms, checksums
   libdcmtk-dev libopenjp2-7-dev                     # DICOM, and its JPEG 2000
   libnifti2-dev libniftiio-dev libznz-dev           # NIfTI

@@ -107,7 +107,8 @@ std::optional<double> private_number(DcmItem& item, std::uint16_t group, std::st
                                      unsigned long index) {
   DcmElement* element = private_element(item, group, creator, low);
   if (element == nullptr) return std::nullopt;
-  if (element->ident() != EVR_UN && element->ident() != EVR_OB) return number_in(*element, index);
+  const DcmEVR vr = element->ident();
+  if (vr != EVR_UN && vr != EVR_OB && vr != EVR_UNKNOWN && vr != EVR_UNKNOWN2B) return number_in(*element, index);
   Uint8* bytes = nullptr;
   const std::size_t length = element->getLength();
   if (length > 4096 || element->getUint8Array(bytes).bad() || bytes == nullptr) return std::nullopt;

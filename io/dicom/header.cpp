@@ -95,7 +95,7 @@ void read(const std::string& path, FileRecord& record) {
   read_tags(item, record);
   if (parsed.reason != Reason::none) return settle(record, parsed.reason, parsed.detail);
   if (record.sop_class_uid.empty() && record.tags.study_uid.empty() && !parsed.pixels)
-    return settle(record, Reason::not_dicom, "neither an object class nor a study nor pixels");
+    return settle(record, Reason::other_object, "neither an object class nor a study nor pixels");
   Verdict verdict = judge(parsed, bytes.file().size(), item, record);
   settle(record, verdict.reason, std::move(verdict.detail));
   if (!record.is_image()) return;

@@ -94,13 +94,14 @@ std::optional<Vec3> slice_normal(DcmItem& item) {
   return Vec3{-(*lps)[0], -(*lps)[1], (*lps)[2]};
 }
 
-// Tiles fill a square of the smallest side, row by row.
-bool place_tiles(std::int32_t tiles, FileRecord& record) {
-  const auto side = static_cast<std::int32_t>(std::ceil(std::sqrt(static_cast<double>(tiles))));
-  if (record.pixels.frames != 1 || record.pixels.rows % side != 0 || record.pixels.columns % side != 0) return false;
-  record.rows = record.pixels.rows / side, record.columns = record.pixels.columns / side;
+// Tiles fill the image row by row.
+bool place_tiles(std::int32_t across, std::int32_t down, FileRecord& record) {
+  if (record.pixels.frames != 1 || record.pixels.rows % down != 0 || record.pixels.columns % across != 0) return false;
+  record.rows = record.pixels.rows / down, record.columns = record.pixels.columns / across;
   return true;
 }
+
+std::int32_t side_of(std::int32_t tiles) { return static_cast<std::int32_t>(std::ceil(std::sqrt(tiles))); }
 
 Frame tile_of(const Frame& whole, std::int32_t tile, const FileRecord& record) {
   const std::int32_t across = record.pixels.columns / record.columns;
@@ -116,7 +117,8 @@ Verdict read_siemens(DcmItem& item, FileRecord& record) {
   const auto normal = slice_normal(item);
   const auto step = number_of(item, DCM_SpacingBetweenSlices);
   if (!normal || !step || !(*step > 0)) return refuse("normal or distance of the tiles is not known");
-  if (!place_tiles(static_cast<std::int32_t>(*tiles), record)) return refuse("the tiles do not fill the image");
+  const std::int32_t side = side_of(static_cast<std::int32_t>(*tiles));  // a square, its last rows may be empty
+  if (!place_tiles(side, side, record)) return refuse("the tiles do not fill the image");
   Frame whole;
   if (Verdict verdict = read_plane(item, whole, true); verdict.reason != Reason::none) return verdict;
   const double right = 0.5 * whole.spacing_w * (record.pixels.columns - record.columns);
@@ -136,7 +138,8 @@ Verdict read_uih(DcmItem& item, FileRecord& record) {
   if (items == nullptr || items->card() == 0 || items->card() > kMostTiles)
     return refuse("the places of the tiles are not known");
   const auto tiles = static_cast<std::int32_t>(items->card());
-  if (!place_tiles(tiles, record)) return refuse("the tiles do not fill the image");
+  const std::int32_t across = side_of(tiles);
+  if (!place_tiles(across, (tiles + across - 1) / across, record)) return refuse("the tiles do not fill the image");
   Frame whole;
   if (Verdict verdict = read_plane(item, whole, false); verdict.reason != Reason::none) return verdict;
   DcmObject* next = nullptr;

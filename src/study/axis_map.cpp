@@ -10,6 +10,8 @@
 namespace strata::study {
 namespace {
 
+constexpr double kSplinePole = -0.26794919243112270647;  // sqrt(3) − 2
+
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 AxisMap empty_map(std::int64_t in, double start, double stride) {
@@ -27,18 +29,23 @@ void add_row(AxisMap& map, std::int64_t first, std::initializer_list<double> wei
   map.begin.push_back(static_cast<std::int64_t>(map.weights.size()));
 }
 
-// Weights at sample indexes that may lie outside: folded back by mirror symmetry.
-void add_mirrored_row(AxisMap& map, std::int64_t from, const std::array<double, 4>& weights) {
-  const std::int64_t n = map.in, period = std::max<std::int64_t>(1, 2 * n - 2);
-  std::array<std::int64_t, 4> index{};
+// Weights of the coefficients from..from + 3. One step outside, where samples repeat the edge, coefficients approach it
+// by the spline's pole: c(−1) = c(0) + z·(c(0) − c(1)), and likewise at the end.
+void add_spline_row(AxisMap& map, std::int64_t from, const std::array<double, 4>& weights) {
+  const std::int64_t last = map.in - 1, low = std::max<std::int64_t>(0, from), high = std::min(last, from + 3);
+  std::vector<double> row(at(high - low + 1), 0.0);
+  const auto add = [&](std::int64_t index, double weight) { row[at(index - low)] += weight; };
   for (std::int64_t k = 0; k < 4; ++k) {
-    const std::int64_t folded = ((from + k) % period + period) % period;
-    index[at(k)] = folded < n ? folded : period - folded;
+    const std::int64_t index = from + k, edge = std::clamp<std::int64_t>(index, 0, last);
+    if (index == edge) {
+      add(index, weights[at(k)]);
+    } else if (weights[at(k)] != 0.0) {
+      STRATA_DCHECK(index == -1 || index == map.in);
+      add(edge, weights[at(k)] * (1 + kSplinePole));
+      add(edge == 0 ? 1 : last - 1, -weights[at(k)] * kSplinePole);
+    }
   }
-  const auto [low, high] = std::minmax_element(index.begin(), index.end());
-  std::vector<double> row(at(*high - *low + 1), 0.0);
-  for (std::size_t k = 0; k < 4; ++k) row[at(index[k] - *low)] += weights[k];
-  map.first.push_back(*low);
+  map.first.push_back(low);
   map.weights.insert(map.weights.end(), row.begin(), row.end());
   map.begin.push_back(static_cast<std::int64_t>(map.weights.size()));
 }
@@ -55,8 +62,8 @@ void add_linear_row(AxisMap& map, double x) {
 void add_cubic_row(AxisMap& map, double x) {
   if (map.in == 1) return add_row(map, 0, {1.0});
   const double below = std::floor(x), t = x - below, u = 1 - t;
-  add_mirrored_row(map, static_cast<std::int64_t>(below) - 1,
-                   {u * u * u / 6, 2.0 / 3 - t * t * (2 - t) / 2, 2.0 / 3 - u * u * (2 - u) / 2, t * t * t / 6});
+  add_spline_row(map, static_cast<std::int64_t>(below) - 1,
+                 {u * u * u / 6, 2.0 / 3 - t * t * (2 - t) / 2, 2.0 / 3 - u * u * (2 - u) / 2, t * t * t / 6});
 }
 
 AxisMap area_map(std::int64_t n, std::int64_t count) {
@@ -71,10 +78,13 @@ AxisMap area_map(std::int64_t n, std::int64_t count) {
   return map;
 }
 
+// In f32, as torch has it: where a position falls on the border of two voxels, its rounding decides.
 AxisMap nearest_map(std::int64_t n, std::int64_t count) {
   const double stride = static_cast<double>(n) / static_cast<double>(count);
+  const float scale = static_cast<float>(n) / static_cast<float>(count);
   AxisMap map = empty_map(n, stride / 2 - 0.5, stride);
-  for (std::int64_t i = 0; i < count; ++i) add_row(map, (2 * i + 1) * n / (2 * count), {1.0});
+  for (std::int64_t i = 0; i < count; ++i)
+    add_row(map, std::min(static_cast<std::int64_t>((static_cast<float>(i) + 0.5f) * scale), n - 1), {1.0});
   return map;
 }
 

@@ -7,8 +7,8 @@
 
 namespace strata::study {
 
-// Samples become coefficients of the cubic B-spline through them, in place, along the axes asked for (mirror symmetric
-// about the first and the last sample). Recursive: two passes an axis.
+// Samples become coefficients of the cubic B-spline through them, in place, along the axes asked for; beyond its ends a
+// row of samples repeats the last one. Recursive: two passes an axis.
 void spline_coefficients(float* voxels, const Extents3& extents, const std::array<bool, 3>& axes);
 
 }  // namespace strata::study

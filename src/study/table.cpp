@@ -55,7 +55,7 @@ std::size_t Table::at(std::string_view column) const {
 }
 
 const Cell& Table::cell(std::size_t row, std::size_t column) const {
-  static constexpr Cell kAbsent;
+  static const Cell kAbsent;
   const auto& cells = rows.at(row).cells;
   return column < cells.size() ? cells[column] : kAbsent;
 }

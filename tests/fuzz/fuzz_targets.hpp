@@ -14,9 +14,17 @@ namespace strata::fuzz {
 bool fuzz_safetensors(std::span<const std::byte> bytes);         // as a whole file
 bool fuzz_safetensors_header(std::span<const std::byte> bytes);  // bytes of data to follow (one byte), then the JSON
                                                                  // text; the length is put right
-bool fuzz_npy(std::span<const std::byte> bytes);                 // as a whole file
+bool fuzz_npy(std::span<const std::byte> bytes);                 // as a whole file: array and volume
 
 bool fuzz_nifti(std::span<const std::byte> bytes);  // as a whole file: image, split in four dimensions, and labels
 bool fuzz_nifti_header(std::span<const std::byte> bytes);  // as the head of a file; voxels follow
+
+// Tables read, written, read again, and joined with studies. JSON Lines: behind a line of their own.
+bool fuzz_csv(std::span<const std::byte> bytes);
+bool fuzz_json_lines(std::span<const std::byte> bytes);
+
+// One file beside whole slices of the series it may belong to: header, plan, pixels. Nothing but read_stack may throw.
+bool fuzz_dicom(std::span<const std::byte> bytes);
+bool fuzz_dicom_records(std::span<const std::byte> bytes);  // as what one rank sends another
 
 }  // namespace strata::fuzz

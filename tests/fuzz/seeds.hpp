@@ -13,5 +13,7 @@ struct Seed {
 };
 
 std::vector<Seed> nifti_seeds();
+std::vector<Seed> csv_seeds();
+std::vector<Seed> json_lines_seeds();
 
 }  // namespace strata::fuzz

@@ -4,8 +4,9 @@
 // libraries that published preprocessing uses, so that published weights see what they were trained on:
 //   nearest  the sample whose voxel holds the position: torch.nn.functional.interpolate "nearest-exact"
 //   linear   two samples an axis, edge repeated: torch "trilinear" with align_corners = False, not antialiased
-//   cubic    cubic B-spline that passes through the samples, mirrored at the edges: scipy.ndimage with order 3 and mode
-//            "mirror", SimpleITK's BSpline; positions beyond the last sample's centre take its value
+//   cubic    the cubic B-spline through the samples, edge repeated: scipy.ndimage with order 3 and mode "nearest", which
+//            MONAI's Spacing uses; SimpleITK's BSpline away from the edges, where it mirrors. Positions beyond the last
+//            sample's centre take its value
 //   area     the mean of all samples that a voxel touches: torch "area" (adaptive average pooling), MONAI's Resize
 // A position keeps its value's place: geometry follows. Padding (Volume::padding) becomes the smallest measured value
 // before anything is interpolated, and the result has none.
@@ -40,7 +41,7 @@ Volume resize(const Volume& volume, const Resize& step);
 
 // Step: this spacing in mm; 0 keeps an axis. With n samples of spacing s and the target t,
 // edges: ⌊n·s/t⌋ voxels (one at least) over the same field of view, so that their spacing is t or a little more;
-// centers: round((n − 1)·s/t) + 1 voxels of spacing t exactly, half to even.
+// centers: round((n − 1)·s/t + 1) voxels of spacing t exactly, half to even.
 struct Spacing {
   Vec3 mm{};
   std::array<Filter, 3> filters{Filter::linear, Filter::linear, Filter::linear};

@@ -92,34 +92,22 @@ void to_i16(const float* __restrict in, std::int16_t* __restrict out, std::int64
     out[i] = static_cast<std::int16_t>(static_cast<std::int32_t>(clip((in[i] - low) * scale) * 32767.0f + 0.5f));
 }
 
-// Unser, Aldroubi, Eden 1991/1993: one pole z, a causal and an anti-causal pass, mirror symmetric about the first and
-// the last sample. Powers of z below 1e-17 are left out of the start value's infinite sum.
+// Interpolation by cubic B-splines (IEEE Trans. Signal Processing 41, 1993): one pole z, a causal and an anti-causal
+// pass. Beyond both ends the edge sample repeats for ever, which gives both passes their start in closed form.
 constexpr float kPole = -0.26794919243112270647f;  // sqrt(3) − 2
 
 void spline(float* rows, std::int64_t stride, std::int64_t n, std::int64_t width, float* __restrict scratch) {
-  const std::int64_t period = 2 * n - 2;
-  const std::int64_t horizon = period < 30 ? period : 30;
-  for (std::int64_t i = 0; i < width; ++i) scratch[i] = 0.0f;
-  double power = 1, last_power = 1;
-  for (std::int64_t k = 0; k < horizon; ++k, power *= static_cast<double>(kPole)) {
-    const float* __restrict row = rows + stride * (k < n ? k : period - k);
-    const float weight = static_cast<float>(power);
-    for (std::int64_t i = 0; i < width; ++i) scratch[i] += weight * row[i];
-  }
-  for (std::int64_t k = 0; k < period && k < 60; ++k) last_power *= static_cast<double>(kPole);
-  const float start = static_cast<float>(6.0 / (1.0 - last_power));
-  for (std::int64_t i = 0; i < width; ++i) rows[i] = start * scratch[i];
+  float* __restrict last = rows + stride * (n - 1);
+  constexpr float kSteady = 6.0f / (1.0f - kPole);  // what the causal pass makes of a constant 1
+  for (std::int64_t i = 0; i < width; ++i) scratch[i] = kSteady * last[i];
+  for (std::int64_t i = 0; i < width; ++i) rows[i] = kSteady * rows[i];
   for (std::int64_t k = 1; k < n; ++k) {
     const float* __restrict before = rows + stride * (k - 1);
     float* __restrict row = rows + stride * k;
     for (std::int64_t i = 0; i < width; ++i) row[i] = 6.0f * row[i] + kPole * before[i];
   }
-  const float end = static_cast<float>(static_cast<double>(kPole) / (static_cast<double>(kPole) * kPole - 1.0));
-  {
-    const float* __restrict before = rows + stride * (n - 2);
-    float* __restrict row = rows + stride * (n - 1);
-    for (std::int64_t i = 0; i < width; ++i) row[i] = end * (row[i] + kPole * before[i]);
-  }
+  constexpr float kConstant = -kPole / (1.0f - kPole), kDecaying = -kPole / (1.0f - kPole * kPole);
+  for (std::int64_t i = 0; i < width; ++i) last[i] = kConstant * scratch[i] + kDecaying * (last[i] - scratch[i]);
   for (std::int64_t k = n - 2; k >= 0; --k) {
     const float* __restrict after = rows + stride * (k + 1);
     float* __restrict row = rows + stride * k;

@@ -37,5 +37,7 @@ struct RowKernels {
 };
 
 const RowKernels& row_kernels();  // of the best instruction set here
+// Of the set that comes before the best by `steps_back`, to compare them; null where there is none.
+const RowKernels* earlier_row_kernels(int steps_back);
 
 }  // namespace strata::study

@@ -90,7 +90,7 @@ TEST(Profile, TextIsCanonical) {
 TEST(Profile, NamesWhatIsUnknown) {
   EXPECT_NE(complaint("  - resise: {extents: [2, 4, 4]}").find("did you mean 'resize'?"), std::string::npos);
   EXPECT_NE(complaint("  - resize: {extends: [2, 4, 4]}").find("extents"), std::string::npos);
-  EXPECT_NE(complaint("  - resize: {extents: [2, 4, 4], filter: linaer}").find("did you mean 'linear'?"),
+  EXPECT_NE(complaint("  - resize: {extents: [2, 4, 4], filter: linear3}").find("did you mean 'linear'?"),
             std::string::npos);
   EXPECT_NE(complaint("  - spacing: {mm: [1, 1, 1], align: edge}").find("did you mean 'edges'?"), std::string::npos);
   EXPECT_NE(complaint("  - orient: {axes: XYZ}").find("'XYZ'"), std::string::npos);

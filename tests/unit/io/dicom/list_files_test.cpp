@@ -5,9 +5,9 @@
 #include <filesystem>
 #include <fstream>
 
-#include "fixtures/expect_error.hpp"
-#include "fixtures/scratch_folder.hpp"
 #include "io/dicom/dicom.hpp"
+#include "tests/fixtures/expect_error.hpp"
+#include "tests/fixtures/scratch_folder.hpp"
 
 namespace strata::io::dicom {
 namespace {

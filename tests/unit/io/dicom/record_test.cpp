@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "fixtures/expect_error.hpp"
+#include "tests/fixtures/expect_error.hpp"
 
 namespace strata::io::dicom {
 namespace {
