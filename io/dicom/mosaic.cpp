@@ -85,7 +85,8 @@ class CsaHeader {
   std::span<const Uint8> bytes_;
 };
 
-std::optional<Vec3> slice_normal(DcmItem& item) {
+// The header rounds it; its direction decides which of the plane's two normals the tiles follow.
+std::optional<Vec3> rounded_normal(DcmItem& item) {
   DcmElement* header = private_element(item, 0x0029, "SIEMENS CSA HEADER", 0x10);
   Uint8* bytes = nullptr;
   if (header == nullptr || header->getUint8Array(bytes).bad() || bytes == nullptr) return std::nullopt;
@@ -111,22 +112,31 @@ Frame tile_of(const Frame& whole, std::int32_t tile, const FileRecord& record) {
   return frame;
 }
 
+Vec3 exact_normal(const Frame& frame, const Vec3& rounded) {
+  const Vec3 &a = frame.row, &b = frame.column;
+  Vec3 normal{a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]};
+  if (normal[0] * rounded[0] + normal[1] * rounded[1] + normal[2] * rounded[2] < 0)
+    for (double& x : normal) x = -x;
+  return normal;
+}
+
 Verdict read_siemens(DcmItem& item, FileRecord& record) {
   const auto tiles = private_number(item, 0x0019, kSiemens, 0x0a);
   if (!tiles || !(*tiles >= 1 && *tiles <= kMostTiles)) return refuse("the number of tiles is not known");
-  const auto normal = slice_normal(item);
+  const auto rounded = rounded_normal(item);
   const auto step = number_of(item, DCM_SpacingBetweenSlices);
-  if (!normal || !step || !(*step > 0)) return refuse("normal or distance of the tiles is not known");
+  if (!rounded || !step || !(*step > 0)) return refuse("normal or distance of the tiles is not known");
   const std::int32_t side = side_of(static_cast<std::int32_t>(*tiles));  // a square, its last rows may be empty
   if (!place_tiles(side, side, record)) return refuse("the tiles do not fill the image");
   Frame whole;
   if (Verdict verdict = read_plane(item, whole, true); verdict.reason != Reason::none) return verdict;
+  const Vec3 normal = exact_normal(whole, *rounded);
   const double right = 0.5 * whole.spacing_w * (record.pixels.columns - record.columns);
   const double down = 0.5 * whole.spacing_h * (record.pixels.rows - record.rows);
   for (std::int32_t tile = 0; tile < static_cast<std::int32_t>(*tiles); ++tile) {
     Frame frame = tile_of(whole, tile, record);
     for (std::size_t i = 0; i < 3; ++i)
-      frame.position[i] += right * whole.row[i] + down * whole.column[i] + tile * *step * (*normal)[i];
+      frame.position[i] += right * whole.row[i] + down * whole.column[i] + tile * *step * normal[i];
     if (Verdict verdict = judge_plane(frame); verdict.reason != Reason::none) return verdict;
     record.frames.push_back(frame);
   }
