@@ -208,6 +208,24 @@ Maps pack(const std::array<const AxisMap*, 3>& maps) {
   return {study::pack(*maps[0]), study::pack(*maps[1]), study::pack(*maps[2])};
 }
 
+void copy_in_order(const float* voxels, const Extents3& extents, const std::array<const AxisMap*, 3>& maps, float fill,
+                   float* out) {
+  const AxisMap &d_map = *maps[0], &h_map = *maps[1], &w_map = *maps[2];
+  const bool rows = is_identity(w_map);
+  for (std::int64_t d = 0; d < d_map.out(); ++d)
+    for (std::int64_t h = 0; h < h_map.out(); ++h, out += w_map.out()) {
+      if (d_map.taps(d) == 0 || h_map.taps(h) == 0) {
+        std::fill_n(out, w_map.out(), fill);
+        continue;
+      }
+      const float* row = voxels + (d_map.first[at(d)] * extents[1] + h_map.first[at(h)]) * extents[2];
+      if (rows)
+        std::memcpy(out, row, at(w_map.out()) * sizeof(float));
+      else
+        for (std::int64_t w = 0; w < w_map.out(); ++w) out[w] = w_map.taps(w) == 0 ? fill : row[w_map.first[at(w)]];
+    }
+}
+
 // The axes change places where there are fewer bytes: in the results, or in the source.
 bool transposes_source(const Plan& plan, std::span<const Output> outputs) {
   std::int64_t bytes = 0;
@@ -242,32 +260,15 @@ void execute(const float* voxels, const Plan& plan, const ReadMap& read, std::sp
 }
 
 void copy_selected(const float* voxels, const Plan& plan, float fill, float* out) {
-  if (plan.axis != kInOrder) {
-    Plan ordered = plan;
-    const auto maps = maps_by_source(plan);
-    for (std::size_t a = 0; a < 3; ++a) {
-      ordered.axis[a] = static_cast<int>(a);
-      ordered.maps[a] = *maps[a];
-      ordered.geometry.extents[a] = maps[a]->out();
-    }
-    std::vector<float> copy(at(voxel_count(plan.geometry)));
-    copy_selected(voxels, ordered, fill, copy.data());
-    return transpose(copy.data(), ordered.geometry.extents, plan.axis, sizeof(float), out);
+  const auto ordered = maps_by_source(plan);
+  const Extents3 extents{ordered[0]->out(), ordered[1]->out(), ordered[2]->out()};
+  if (plan.axis == kInOrder) return copy_in_order(voxels, plan.source, ordered, fill, out);
+  std::vector<float> copy;
+  if (!is_identity(*ordered[0]) || !is_identity(*ordered[1]) || !is_identity(*ordered[2])) {
+    copy.resize(at(voxel_count(plan.geometry)));
+    copy_in_order(voxels, plan.source, ordered, fill, copy.data());
   }
-  const auto& [d_map, h_map, w_map] = plan.maps;
-  const bool rows = is_identity(w_map);
-  for (std::int64_t d = 0; d < d_map.out(); ++d)
-    for (std::int64_t h = 0; h < h_map.out(); ++h, out += w_map.out()) {
-      if (d_map.taps(d) == 0 || h_map.taps(h) == 0) {
-        std::fill_n(out, w_map.out(), fill);
-        continue;
-      }
-      const float* row = voxels + (d_map.first[at(d)] * plan.source[1] + h_map.first[at(h)]) * plan.source[2];
-      if (rows)
-        std::memcpy(out, row, at(w_map.out()) * sizeof(float));
-      else
-        for (std::int64_t w = 0; w < w_map.out(); ++w) out[w] = w_map.taps(w) == 0 ? fill : row[w_map.first[at(w)]];
-    }
+  transpose(copy.empty() ? voxels : copy.data(), extents, plan.axis, sizeof(float), out);
 }
 
 }  // namespace strata::study

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <memory>
+#include <limits>
 
 #include "strata/base/error.hpp"
 #include "study/measure.hpp"
@@ -25,15 +25,31 @@ float value_of(std::uint32_t key) { return std::bit_cast<float>(key ^ ((key >> 3
 constexpr std::size_t kBins = std::size_t{1} << 16;
 using Histogram = std::vector<std::uint32_t>;
 
-// Calls visit(key) for every measured voxel.
+// Calls visit(key, lane) for every measured voxel; lanes alternate, for those who count in several places at once.
 template <class Visit>
-void each_key(const Volume& volume, const Visit& visit) {
+void each_key(const Volume& volume, const Measured& measured, const Visit& visit) {
+  const std::size_t n = volume.voxels.size();
+  if (measured.count == static_cast<std::int64_t>(n)) {
+    for (std::size_t i = 0; i < n; ++i) visit(order_key(volume.voxels[i]), i % 4);
+    return;
+  }
   const bool has_padding = volume.padding.has_value();
   const float padding = volume.padding.value_or(0.0f);
-  for (const float x : volume.voxels) {
-    if (!(std::abs(x) <= std::numeric_limits<float>::max()) || (has_padding && x == padding)) continue;
-    visit(order_key(x));
+  for (std::size_t i = 0; i < n; ++i) {
+    const float x = volume.voxels[i];
+    if (std::abs(x) <= std::numeric_limits<float>::max() && !(has_padding && x == padding)) visit(order_key(x), i % 4);
   }
+}
+
+// Neighbouring voxels often fall into one bin, and a processor waits for a count before it adds to it again: four
+// histograms take turns.
+Histogram upper_histogram(const Volume& volume, const Measured& measured) {
+  Histogram lanes(4 * kBins, 0);
+  each_key(volume, measured, [&](std::uint32_t key, std::size_t lane) { ++lanes[lane * kBins + (key >> 16)]; });
+  for (std::size_t bin = 0; bin < kBins; ++bin)
+    lanes[bin] += lanes[kBins + bin] + lanes[2 * kBins + bin] + lanes[3 * kBins + bin];
+  lanes.resize(kBins);
+  return lanes;
 }
 
 struct Place {
@@ -41,35 +57,33 @@ struct Place {
   std::int64_t rank = 0;  // within the bin
 };
 
-Place find_rank(const Histogram& histogram, std::int64_t rank) {
+Place find_rank(const std::uint32_t* histogram, std::size_t bins, std::int64_t rank) {
   std::size_t bin = 0;
-  for (; bin + 1 < histogram.size() && rank >= histogram[bin]; ++bin) rank -= histogram[bin];
+  for (; bin + 1 < bins && rank >= histogram[bin]; ++bin) rank -= histogram[bin];
   return {bin, rank};
 }
 
 // Values of given ranks among the sorted measured voxels, exactly: by the upper 16 bits of all, then by the lower 16
 // bits of those that share the upper ones with an answer. Two passes, no sorting.
 template <std::size_t kCount>
-std::array<float, kCount> values_at_ranks(const Volume& volume, const std::array<std::int64_t, kCount>& ranks) {
-  Histogram upper(kBins, 0);
-  each_key(volume, [&](std::uint32_t key) { ++upper[key >> 16]; });
+std::array<float, kCount> values_at_ranks(const Volume& volume, const Measured& measured,
+                                          const std::array<std::int64_t, kCount>& ranks) {
+  const Histogram upper = upper_histogram(volume, measured);
   std::array<Place, kCount> places;
-  std::vector<std::uint8_t> slot_of(kBins, 0);
-  std::vector<Histogram> lower(1);  // slot 0 takes what is asked for by nobody
-  lower[0].resize(kBins);
+  std::vector<std::uint32_t> slot_of(kBins, 0);  // bins that nobody asks for share slot 0
+  std::uint32_t slots = 1;
   for (std::size_t i = 0; i < kCount; ++i) {
-    places[i] = find_rank(upper, ranks[i]);
-    if (slot_of[places[i].bin] != 0) continue;
-    slot_of[places[i].bin] = static_cast<std::uint8_t>(lower.size());
-    lower.emplace_back(kBins, 0u);
+    places[i] = find_rank(upper.data(), kBins, ranks[i]);
+    if (slot_of[places[i].bin] == 0) slot_of[places[i].bin] = slots++;
   }
-  each_key(volume, [&](std::uint32_t key) {
-    if (const auto slot = slot_of[key >> 16]; slot != 0) ++lower[slot][key & 0xffffu];
+  Histogram lower(slots * kBins, 0);
+  each_key(volume, measured, [&](std::uint32_t key, std::size_t) {
+    if (const std::size_t slot = slot_of[key >> 16]; slot != 0) ++lower[slot * kBins + (key & 0xffffu)];
   });
   std::array<float, kCount> values{};
   for (std::size_t i = 0; i < kCount; ++i) {
-    const std::size_t low = find_rank(lower[slot_of[places[i].bin]], places[i].rank).bin;
-    values[i] = value_of(static_cast<std::uint32_t>(places[i].bin << 16 | low));
+    const Place place = find_rank(lower.data() + slot_of[places[i].bin] * kBins, kBins, places[i].rank);
+    values[i] = value_of(static_cast<std::uint32_t>(places[i].bin << 16 | place.bin));
   }
   return values;
 }
@@ -95,7 +109,7 @@ Window percentile_window(const Volume& volume, const Percentiles& step) {
   const Measured measured = measure(volume.voxels, volume.padding);
   if (measured.count == 0) return {0, 1};
   const Rank low = rank_of(step.low, measured.count), high = rank_of(step.high, measured.count);
-  const auto v = values_at_ranks<4>(volume, {low.below, low.above, high.below, high.above});
+  const auto v = values_at_ranks<4>(volume, measured, {low.below, low.above, high.below, high.above});
   const Window window{between(static_cast<double>(v[0]), static_cast<double>(v[1]), low.fraction),
                       between(static_cast<double>(v[2]), static_cast<double>(v[3]), high.fraction)};
   return window.high > window.low ? window : Window{window.low, window.low + 1};

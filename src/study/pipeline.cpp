@@ -91,18 +91,21 @@ void Pipeline::before_geometry() {
   on_read_ = true;
 }
 
+// A spline's coefficients move with their samples, so axes may still have to be permuted and flipped.
 void Pipeline::to_coefficients(const std::array<bool, 3>& axes) {
   if (std::ranges::none_of(axes, [](bool axis) { return axis; })) return;
   STRATA_CHECK(windows_.empty(), usage, "profile", "a cubic filter after windows or percentiles",
                "resample before them, or use linear or area");
-  settle();
+  if (!is_bijection(plan_)) settle();
   const ReadMap read = interpolating_read();
   if (source_ != &owned_) owned_ = *source_;
   source_ = &owned_;
   owned_.padding.reset();
   if (read.has_padding) std::ranges::replace(owned_.voxels, read.padding, read.fill);
   measured_.reset();
-  spline_coefficients(owned_.voxels.data(), owned_.geometry.extents, axes);
+  std::array<bool, 3> source_axes{};
+  for (std::size_t a = 0; a < 3; ++a) source_axes[static_cast<std::size_t>(plan_.axis[a])] = axes[a];
+  spline_coefficients(owned_.voxels.data(), owned_.geometry.extents, source_axes);
 }
 
 void Pipeline::run(const Resize& step) {
