@@ -67,7 +67,7 @@ E_TransferSyntax syntax_of(Syntax syntax) {
 
 // Once a process is enough; DCMTK takes care of the rest.
 void register_encoders() {
-  OFLog::configure(OFLogger::WARN_LOG_LEVEL);  // the JPEG encoder tells about its settings for each image
+  OFLog::configure(OFLogger::OFF_LOG_LEVEL);  // what goes wrong comes back as a condition
   DcmRLEEncoderRegistration::registerCodecs();
   DJEncoderRegistration::registerCodecs(ECC_lossyYCbCr, EUC_never);
   DJLSEncoderRegistration::registerCodecs(0, 0, 0, 0, OFTrue, 0, OFTrue, EJLSUC_never);
