@@ -31,7 +31,7 @@ int is_blank(unsigned char c) { return c == ' ' ? 1 : 0; }  // a tab may separat
 // libcsv's parser. Its callbacks only collect: nothing may be thrown through C.
 class Parser {
  public:
-  explicit Parser(char separator) {
+  Parser(char separator, std::size_t most_fields) : most_fields_(most_fields) {
     STRATA_CHECK(csv_init(&parser_, CSV_STRICT | CSV_STRICT_FINI) == 0, environment, "table", "libcsv does not start");
     csv_set_delim(&parser_, static_cast<unsigned char>(separator));
     csv_set_space_func(&parser_, is_blank);
@@ -56,6 +56,7 @@ class Parser {
  private:
   static void on_field(void* text, size_t size, void* self) {
     auto& parser = *static_cast<Parser*>(self);
+    if (parser.fields_.size() > parser.most_fields_) return;  // one more than allowed says enough
     try {
       parser.fields_.emplace_back(static_cast<const char*>(text), size);
     } catch (...) {
@@ -69,6 +70,7 @@ class Parser {
     return true;
   }
 
+  std::size_t most_fields_;
   csv_parser parser_{};
   std::vector<std::string> fields_;
   bool row_done_ = false, out_of_memory_ = false;
@@ -77,7 +79,7 @@ class Parser {
 class CsvReader {
  public:
   CsvReader(LineReader& lines, const RowVisitor& visit, const TableLimits& limits, char separator)
-      : lines_(lines), visit_(visit), limits_(limits), parser_(separator) {}
+      : lines_(lines), visit_(visit), limits_(limits), parser_(separator, limits.columns) {}
 
   std::vector<std::string> read(std::string line) {
     do take_line(line);

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <unordered_set>
 
 #include "config/value.hpp"
 #include "strata/base/error.hpp"
@@ -64,6 +65,7 @@ class Builder final : public YAML::EventHandler {
     std::shared_ptr<NodeValue> value;
     std::string key;
     bool has_key = false;
+    std::unordered_set<std::string> keys;  // so far: a hostile file has a hundred thousand
   };
 
   static int line(const YAML::Mark& mark) { return mark.line + 1; }
@@ -94,7 +96,7 @@ class Builder final : public YAML::EventHandler {
     if (!open_.empty() && open_.back().value->kind == Kind::map && !open_.back().has_key)
       bad(*source_, line(mark), fmt::format("a {} stands where a key is expected", name_of(kind)),
           "keys are plain words; a value that begins with { or [ needs quotes");
-    open_.push_back({make(mark, kind), {}, false});
+    open_.push_back({make(mark, kind), {}, false, {}});
   }
 
   void close() {
@@ -107,7 +109,7 @@ class Builder final : public YAML::EventHandler {
   void add(std::shared_ptr<NodeValue> value, const YAML::Mark& mark, const std::string* text = nullptr) {
     if (!open_.empty() && open_.back().value->kind == Kind::map && !open_.back().has_key) {
       if (text == nullptr || text->empty()) bad(*source_, line(mark), "a key is empty");
-      if (find_entry(*open_.back().value, *text) != nullptr)
+      if (!open_.back().keys.insert(*text).second)
         bad(*source_, line(mark), fmt::format("the key {} stands twice", printable(*text)));
       open_.back().key = *text;
       open_.back().has_key = true;

@@ -120,6 +120,7 @@ TEST(Csv, LimitsHoldWhileARowIsRead) {
   for (int i = 0; i < 300; ++i) open += "xxxx\n";
   expect_error(open, "2", "more than 1000 bytes", limits);
   expect_error("a,b,c,d,e,f,g,h,i\n", "1", "more than 8", limits);
+  expect_error("a,b,c,d,e,f,g,h\n" + std::string(900, ',') + "\n", "2", "more than 8", limits);
   std::string many = "a\n";
   for (int i = 0; i < 1000; ++i) many += "x\n";
   EXPECT_NE(error_of(many, limits).find("exceeds 5000 bytes"), std::string::npos);
