@@ -5,10 +5,12 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 
 #include "app/command.hpp"
+#include "io/nifti/write.hpp"
 #include "io/phantom/phantom.hpp"
 #include "parallel/comm/transports.hpp"
 #include "strata/base/error.hpp"
@@ -41,16 +43,30 @@ void write_table(const std::string& path, const phantom::Options& options) {
   file.commit();
 }
 
-void prepare(const std::string& folder) {
+void prepare(const std::string& folder, bool masks) {
   const std::filesystem::path path(folder);
   std::error_code error;
-  std::filesystem::create_directories(path, error);
+  std::filesystem::create_directories(masks ? path / "masks" : path, error);
   STRATA_CHECK(!error, environment, "phantom",
                fmt::format("the folder {} could not be made: {}", io::printable(folder, 400), error.message()),
                "give another --to");
   STRATA_CHECK(!std::filesystem::exists(path / kTable), usage, "phantom",
                fmt::format("{} holds phantoms already", io::printable(folder, 400)),
                "give another --to, or remove that folder");
+}
+
+// The lesions of the thick series on its own grid, numbered as phantom::lesion_kinds() from 1. Uneven slices have no
+// grid that NIfTI could say: none then.
+void write_mask(const std::string& path, const phantom::Options& options, std::int64_t index) {
+  const phantom::Drawn drawn = phantom::draw_series(options, index, phantom::SeriesKind::thick);
+  const auto& stack = drawn.stack;
+  study::Geometry geometry{
+      .extents = {stack.slices(), stack.height, stack.width}, .origin = stack.origins.front(), .steps = {}};
+  geometry.steps = {study::Vec3{}, stack.step_h, stack.step_w};
+  for (std::size_t i = 0; i < 3; ++i) geometry.steps[0][i] = stack.origins[1][i] - stack.origins[0][i];
+  for (std::size_t k = 1; k < stack.origins.size(); ++k)
+    if (std::abs(stack.origins[k][2] - stack.origins[k - 1][2] - geometry.steps[0][2]) > 0.02) return;
+  io::write_nifti(path, geometry, std::span<const std::uint8_t>(drawn.lesions));
 }
 
 Tensor counts_of(const phantom::Written& written) {
@@ -81,14 +97,15 @@ class Progress {
   std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now() + std::chrono::seconds(1);
 };
 
-void write_phantoms(comm::Communicator& world, const phantom::Options& options, const std::string& folder) {
+void write_phantoms(comm::Communicator& world, const phantom::Options& options, const std::string& folder, bool masks) {
   const auto begin = std::chrono::steady_clock::now();
-  if (world.rank() == 0) prepare(folder);
+  if (world.rank() == 0) prepare(folder, masks);
   world.barrier().wait();
   phantom::Written all;
   Progress progress;
   for (std::int64_t i = world.rank(); i < options.studies; i += world.size()) {
     const auto written = phantom::write_study(options, i, folder + "/dicom");
+    if (masks) write_mask(fmt::format("{}/masks/{:06d}.nii", folder, i), options, i);
     all.series += written.series;
     all.files += written.files;
     all.bytes += written.bytes;
@@ -116,6 +133,7 @@ Action add_phantom(CLI::App& parser) {
   struct Arguments {
     phantom::Options phantom;
     std::string to;
+    bool masks = false;
   };
   const auto arguments = std::make_shared<Arguments>();
   phantom::Options& options = arguments->phantom;
@@ -139,9 +157,11 @@ Action add_phantom(CLI::App& parser) {
   add_share(parser, "--broken", options.broken, "studies with a truncated file");
   add_share(parser, "--other-syntax", options.other_syntax,
             "series in other transfer syntaxes than Explicit VR little endian");
+  parser.add_flag("--masks", arguments->masks, "write the lesions of each thick series to masks/ (NIfTI)");
   return [arguments] {
     phantom::check(arguments->phantom);
-    comm::run_world([&](comm::Communicator& world) { write_phantoms(world, arguments->phantom, arguments->to); });
+    comm::run_world(
+        [&](comm::Communicator& world) { write_phantoms(world, arguments->phantom, arguments->to, arguments->masks); });
   };
 }
 

@@ -17,5 +17,6 @@ Action add_embed(CLI::App& parser);
 Action add_bench(CLI::App& parser);
 Action add_selftest(CLI::App& parser);
 Action add_phantom(CLI::App& parser);
+Action add_view(CLI::App& parser);
 
 }  // namespace strata::app

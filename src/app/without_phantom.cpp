@@ -8,7 +8,7 @@ Action add_phantom(CLI::App& parser) {
   parser.allow_extras();
   return [] {
     fail(ErrorKind::environment, "phantom", "this build cannot write DICOM files",
-         "install DCMTK and libpng (scripts/setup.sh) and configure again");
+         "install DCMTK, libpng and nifti2 (scripts/setup.sh) and configure again");
   };
 }
 
