@@ -208,21 +208,52 @@ Maps pack(const std::array<const AxisMap*, 3>& maps) {
   return {study::pack(*maps[0]), study::pack(*maps[1]), study::pack(*maps[2])};
 }
 
-void copy_in_order(const float* voxels, const Extents3& extents, const std::array<const AxisMap*, 3>& maps, float fill,
-                   float* out) {
-  const AxisMap &d_map = *maps[0], &h_map = *maps[1], &w_map = *maps[2];
-  const bool rows = is_identity(w_map);
-  for (std::int64_t d = 0; d < d_map.out(); ++d)
-    for (std::int64_t h = 0; h < h_map.out(); ++h, out += w_map.out()) {
-      if (d_map.taps(d) == 0 || h_map.taps(h) == 0) {
-        std::fill_n(out, w_map.out(), fill);
+// A stretch of a row: samples first, first + step, ... or padding.
+struct Run {
+  std::int64_t to = 0, count = 0, first = 0, step = 1;
+  bool padding = false;
+};
+
+std::vector<Run> runs_of(const AxisMap& map) {
+  std::vector<Run> runs;
+  for (std::int64_t i = 0; i < map.out(); ++i) {
+    const bool padding = map.taps(i) == 0;
+    const std::int64_t sample = map.first[at(i)];
+    if (!runs.empty() && runs.back().padding == padding) {
+      Run& run = runs.back();
+      const std::int64_t step = sample - (run.first + (run.count - 1) * run.step);
+      if (padding || (run.count == 1 && (step == 1 || step == -1)) || (run.count > 1 && step == run.step)) {
+        if (!padding) run.step = step;
+        ++run.count;
         continue;
       }
-      const float* row = voxels + (d_map.first[at(d)] * extents[1] + h_map.first[at(h)]) * extents[2];
-      if (rows)
-        std::memcpy(out, row, at(w_map.out()) * sizeof(float));
+    }
+    runs.push_back({i, 1, sample, 1, padding});
+  }
+  return runs;
+}
+
+void copy_row(const float* row, const std::vector<Run>& runs, float fill, float* out) {
+  for (const Run& run : runs)
+    if (run.padding)
+      std::fill_n(out + run.to, run.count, fill);
+    else if (run.step == 1)
+      std::memcpy(out + run.to, row + run.first, at(run.count) * sizeof(float));
+    else
+      std::reverse_copy(row + run.first - run.count + 1, row + run.first + 1, out + run.to);
+}
+
+void copy_in_order(const float* voxels, const Extents3& extents, const std::array<const AxisMap*, 3>& maps, float fill,
+                   float* out) {
+  const AxisMap &d_map = *maps[0], &h_map = *maps[1];
+  const std::vector<Run> runs = runs_of(*maps[2]);
+  const std::int64_t width = maps[2]->out();
+  for (std::int64_t d = 0; d < d_map.out(); ++d)
+    for (std::int64_t h = 0; h < h_map.out(); ++h, out += width) {
+      if (d_map.taps(d) == 0 || h_map.taps(h) == 0)
+        std::fill_n(out, width, fill);
       else
-        for (std::int64_t w = 0; w < w_map.out(); ++w) out[w] = w_map.taps(w) == 0 ? fill : row[w_map.first[at(w)]];
+        copy_row(voxels + (d_map.first[at(d)] * extents[1] + h_map.first[at(h)]) * extents[2], runs, fill, out);
     }
 }
 

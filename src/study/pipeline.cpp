@@ -37,13 +37,9 @@ std::vector<StoredScan> empty_scans(const std::vector<WindowedScan>& windows, co
 Pipeline::Pipeline(const Volume& source) : source_(&source) {
   check(source, "volume");
   plan_ = plan_for(source.geometry);
-  const Measured finite = measure(source.voxels, {});
-  if (finite.count == static_cast<std::int64_t>(source.voxels.size())) {
-    if (!source.padding) measured_ = finite;
-    return;
-  }
+  if (row_kernels().all_finite(source.voxels.data(), static_cast<std::int64_t>(source.voxels.size()))) return;
   owned_ = source;
-  if (!owned_.padding || !std::isfinite(*owned_.padding)) owned_.padding = padding_below(finite);
+  if (!owned_.padding || !std::isfinite(*owned_.padding)) owned_.padding = padding_below(measure(source.voxels, {}));
   for (float& voxel : owned_.voxels)
     if (!std::isfinite(voxel)) voxel = *owned_.padding;
   source_ = &owned_;
