@@ -55,6 +55,18 @@ macro(strata_find_formats)
   if(NOT HDF5_IS_PARALLEL)
     list(APPEND STRATA_ABSENT io/hdf5 io/shard io/checkpoint)
   endif()
+  # folder, and the folders it cannot do without
+  strata_needs_folders(src/study src/config)
+  strata_needs_folders(io/phantom src/study io/image)
+  strata_needs_folders(io/ingest src/study io/dicom io/nifti io/table io/identity io/shard)
+endmacro()
+
+macro(strata_needs_folders folder)
+  foreach(needed ${ARGN})
+    if("${needed}" IN_LIST STRATA_ABSENT AND NOT "${folder}" IN_LIST STRATA_ABSENT)
+      list(APPEND STRATA_ABSENT ${folder})
+    endif()
+  endforeach()
 endmacro()
 
 macro(strata_needs folder)

@@ -58,7 +58,7 @@ TEST(File, ReadsRangesAndRefusesOthers) {
   std::array<std::byte, 4> four{};
   file.read(6, four);
   EXPECT_EQ(four[3], std::byte{'9'});
-  file.read(10, {});
+  file.read(10, std::span<std::byte>());
   const std::string name = printable(folder.file("a"), 400);
   expect_error([&] { file.read(7, four); }, ErrorKind::data,
                "[test] " + name + " has 10 bytes, 4 were wanted at byte 7");
