@@ -143,7 +143,8 @@ Verdict judge_kind(const std::string& image_type, const study::ScanTags& tags) {
   for (const std::string_view word : {"localizer", "localiser", "scout", "topogram", "surview", "survey"})
     if (has_word(tags.series_description, word)) return {Reason::localizer, "by its series description"};
   if (!tags.modality.empty() && tags.modality != "CT" && tags.modality != "MR" && tags.modality != "PT")
-    return {Reason::other_modality, tags.modality.size() == 2 ? "modality " + printable(tags.modality) : "by its modality"};
+    return {Reason::other_modality,
+            tags.modality.size() == 2 ? "modality " + printable(tags.modality) : "by its modality"};
   return {};
 }
 

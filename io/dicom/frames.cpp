@@ -15,10 +15,26 @@ using study::Vec3;
 
 constexpr double kFarthest = 1e5;     // mm from the origin of a scanner's coordinates
 constexpr double kWidestVoxel = 1e3;  // mm
-constexpr double kUnitTolerance = 1e-2;
+constexpr double kUnitTolerance = 1e-2, kRounded = 1e-4;
 
 Vec3 in_ras(const Vec3& lps) { return {-lps[0], -lps[1], lps[2]}; }
 double dot(const Vec3& a, const Vec3& b) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
+
+void scale(Vec3& v, double by) {
+  for (double& x : v) x *= by;
+}
+
+// Directions with few digits; the others stay as the header says them.
+void make_orthonormal(Frame& frame) {
+  Vec3 &row = frame.row, &column = frame.column;
+  const bool exact = std::abs(dot(row, row) - 1) <= kRounded && std::abs(dot(column, column) - 1) <= kRounded &&
+                     std::abs(dot(row, column)) <= kRounded;
+  if (exact) return;
+  scale(row, 1 / std::sqrt(dot(row, row)));
+  const double along = dot(row, column);
+  for (std::size_t i = 0; i < 3; ++i) column[i] -= along * row[i];
+  scale(column, 1 / std::sqrt(dot(column, column)));
+}
 
 // The functional groups of one frame: its own before the shared ones.
 struct Groups {
@@ -102,7 +118,7 @@ Verdict read_enhanced_frame(DcmItem& item, const Groups& groups, Frame& frame) {
   if (Verdict verdict = read_rescale(rescale != nullptr ? *rescale : item, frame); verdict.reason != Reason::none)
     return verdict;
   read_groups(groups, frame);
-  return judge_plane(frame);
+  return settle_plane(frame);
 }
 
 void read_shared_tags(const Groups& groups, study::ScanTags& tags) {
@@ -139,7 +155,7 @@ Verdict read_enhanced(DcmItem& item, DcmItem* shared, DcmSequenceOfItems* frames
 
 }  // namespace
 
-Verdict judge_plane(const Frame& frame) {
+Verdict settle_plane(Frame& frame) {
   const auto bad = [](const char* what) { return Verdict{Reason::bad_geometry, what}; };
   for (const double x : frame.position)
     if (!(std::abs(x) <= kFarthest)) return bad("a position far outside any scanner");
@@ -148,6 +164,7 @@ Verdict judge_plane(const Frame& frame) {
   if (!(std::abs(dot(frame.row, frame.column)) <= kUnitTolerance)) return bad("directions are not orthogonal");
   for (const double spacing : {frame.spacing_h, frame.spacing_w})
     if (!(spacing > 0 && spacing <= kWidestVoxel)) return bad("pixel spacing out of range");
+  make_orthonormal(frame);
   return {};
 }
 
@@ -164,7 +181,7 @@ Verdict read_plane(DcmItem& item, Frame& frame, bool with_position) {
   frame.b_value = b_value_of(item);
   frame.stack_id = hash_of(text_of(item, DCM_StackID));
   frame.frame_type = hash_of(text_of(item, DCM_ImageType));
-  return judge_plane(frame);
+  return settle_plane(frame);
 }
 
 Verdict read_frames(DcmItem& item, FileRecord& record) {

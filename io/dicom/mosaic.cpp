@@ -137,7 +137,7 @@ Verdict read_siemens(DcmItem& item, FileRecord& record) {
     Frame frame = tile_of(whole, tile, record);
     for (std::size_t i = 0; i < 3; ++i)
       frame.position[i] += right * whole.row[i] + down * whole.column[i] + tile * *step * normal[i];
-    if (Verdict verdict = judge_plane(frame); verdict.reason != Reason::none) return verdict;
+    if (Verdict verdict = settle_plane(frame); verdict.reason != Reason::none) return verdict;
     record.frames.push_back(frame);
   }
   return {};
@@ -159,7 +159,7 @@ Verdict read_uih(DcmItem& item, FileRecord& record) {
     if (!lps) return refuse("a tile without position");
     Frame frame = tile_of(whole, tile, record);
     frame.position = {-(*lps)[0], -(*lps)[1], (*lps)[2]};
-    if (Verdict verdict = judge_plane(frame); verdict.reason != Reason::none) return verdict;
+    if (Verdict verdict = settle_plane(frame); verdict.reason != Reason::none) return verdict;
     record.frames.push_back(frame);
   }
   return {};

@@ -17,7 +17,8 @@
 namespace strata::io::dicom {
 namespace {
 
-constexpr std::uint64_t kMostInflated = std::uint64_t{1} << 31;
+// What a deflated file may grow to; pixels of a scan shrink to a third or so.
+constexpr std::uint64_t kMostInflated = std::uint64_t{1} << 28, kMostRatio = 32;
 constexpr std::string_view kDeflatedSyntax = "1.2.840.10008.1.2.1.99";
 constexpr std::size_t kPreamble = 132;  // 128 bytes and DICM
 
@@ -82,7 +83,8 @@ std::vector<std::byte> inflate_file(const InputFile& file, std::size_t begin) {
   std::size_t filled = begin;
   for (int code = Z_OK; code != Z_STREAM_END;) {
     if (filled == plain.size()) plain.resize(std::max<std::size_t>(65536, plain.size() * 2));
-    if (plain.size() > kMostInflated) fail_inflate(file, "is larger than 2 GiB");
+    if (plain.size() > std::max(kMostInflated, kMostRatio * file.size()))
+      fail_inflate(file, "is far larger than the file");
     stream->next_out = reinterpret_cast<Bytef*>(plain.data() + filled);
     stream->avail_out = static_cast<uInt>(plain.size() - filled);
     code = inflate(stream.get(), Z_NO_FLUSH);
@@ -107,11 +109,6 @@ bool bare_data_set(std::span<const std::byte> head, std::uint64_t size) {
   if (!little && swapped(0) != 2 && swapped(0) != 8) return false;
   if ((little ? u16_at(head, 2) : swapped(2)) > 0x3000) return false;
   return known_vr(head, 4) || u32_at(head, 4) < size;
-}
-
-bool starts_as_dicom(std::span<const std::byte> head, std::uint64_t size) {
-  if (has_magic(head)) return true;
-  return bare_data_set(head, size) || (head.size() > 20 && std::memcmp(head.data(), "DICM", 4) == 0);
 }
 
 // The parser stops behind the header of the pixel data: 12 bytes in explicit syntaxes, 8 in implicit ones.
@@ -147,7 +144,7 @@ DicomBytes::DicomBytes(const std::string& path) : file_(InputFile("dicom", path)
 
 void parse_header(const DicomBytes& bytes, Parsed& parsed) {
   const InputFile& file = bytes.file();
-  if (!starts_as_dicom(head_of(file, 1024), file.size()))
+  if (const std::vector<std::byte> head = head_of(file, 1024); !has_magic(head) && !bare_data_set(head, file.size()))
     return reject(parsed, Reason::not_dicom, "no DICOM preamble and no data set at the beginning");
   GuardedStream stream(file, bytes.deflated() ? std::string() : file.path());
   parsed.file.transferInit();
