@@ -274,7 +274,7 @@ void execute(const float* voxels, const Plan& plan, const ReadMap& read, std::sp
     Extents3 extents{};
     for (std::size_t a = 0; a < 3; ++a) extents[a] = plan.source[at(plan.axis[a])];
     std::vector<float> ordered(at(extents[0] * extents[1] * extents[2]));
-    transpose(voxels, plan.source, plan.axis, sizeof(float), ordered.data());
+    transpose(voxels, plan.source, plan.axis, {}, sizeof(float), ordered.data());
     return execute_ordered(ordered.data(), extents, pack({&plan.maps[0], &plan.maps[1], &plan.maps[2]}), read, outputs);
   }
   const auto maps = maps_by_source(plan);
@@ -287,19 +287,21 @@ void execute(const float* voxels, const Plan& plan, const ReadMap& read, std::sp
   }
   execute_ordered(voxels, plan.source, pack(maps), read, unordered);
   for (std::size_t i = 0; i < outputs.size(); ++i)
-    transpose(unordered[i].data, extents, plan.axis, size_of(outputs[i].dtype), outputs[i].data);
+    transpose(unordered[i].data, extents, plan.axis, {}, size_of(outputs[i].dtype), outputs[i].data);
 }
 
 void copy_selected(const float* voxels, const Plan& plan, float fill, float* out) {
   const auto ordered = maps_by_source(plan);
   const Extents3 extents{ordered[0]->out(), ordered[1]->out(), ordered[2]->out()};
   if (plan.axis == kInOrder) return copy_in_order(voxels, plan.source, ordered, fill, out);
-  std::vector<float> copy;
-  if (!is_identity(*ordered[0]) || !is_identity(*ordered[1]) || !is_identity(*ordered[2])) {
-    copy.resize(at(voxel_count(plan.geometry)));
-    copy_in_order(voxels, plan.source, ordered, fill, copy.data());
+  if (is_bijection(plan)) {
+    std::array<bool, 3> reversed{};
+    for (std::size_t s = 0; s < 3; ++s) reversed[s] = !is_identity(*ordered[s]);
+    return transpose(voxels, extents, plan.axis, reversed, sizeof(float), out);
   }
-  transpose(copy.empty() ? voxels : copy.data(), extents, plan.axis, sizeof(float), out);
+  std::vector<float> copy(at(voxel_count(plan.geometry)));
+  copy_in_order(voxels, plan.source, ordered, fill, copy.data());
+  transpose(copy.data(), extents, plan.axis, {}, sizeof(float), out);
 }
 
 }  // namespace strata::study

@@ -20,6 +20,13 @@ bool any_padding(const Plan& plan) { return std::ranges::any_of(plan.maps, has_p
 
 float scale_of(const Window& window) { return static_cast<float>(1.0 / (window.high - window.low)); }
 
+float lowest(const std::vector<WindowedScan>& scans) {
+  double low = scans.front().channels.front().low;
+  for (const WindowedScan& scan : scans)
+    for (const Window& window : scan.channels) low = std::min(low, window.low);
+  return static_cast<float>(low);
+}
+
 std::vector<StoredScan> empty_scans(const std::vector<WindowedScan>& windows, const Geometry& geometry, DType dtype) {
   std::vector<StoredScan> scans(windows.size());
   const auto bytes = at(voxel_count(geometry)) * size_of(dtype);
@@ -37,12 +44,6 @@ std::vector<StoredScan> empty_scans(const std::vector<WindowedScan>& windows, co
 Pipeline::Pipeline(const Volume& source) : source_(&source) {
   check(source, "volume");
   plan_ = plan_for(source.geometry);
-  if (row_kernels().all_finite(source.voxels.data(), static_cast<std::int64_t>(source.voxels.size()))) return;
-  owned_ = source;
-  if (!owned_.padding || !std::isfinite(*owned_.padding)) owned_.padding = padding_below(measure(source.voxels, {}));
-  for (float& voxel : owned_.voxels)
-    if (!std::isfinite(voxel)) voxel = *owned_.padding;
-  source_ = &owned_;
 }
 
 const Measured& Pipeline::measured() {
@@ -50,14 +51,14 @@ const Measured& Pipeline::measured() {
   return *measured_;
 }
 
-// Padding takes the smallest measured value. Where the plan itself adds padding, that value is taken off before and put
-// back after, so that what is added comes out as the same.
+// Padding takes the smallest measured value. Where the plan itself adds padding, a value is taken off before and put
+// back after, so that what is added comes out as that: the smallest measured value, or one that every window maps to 0.
 ReadMap Pipeline::interpolating_read() {
   ReadMap read;
   read.has_padding = source_->padding.has_value();
   read.padding = source_->padding.value_or(0.0f);
-  read.low = any_padding(plan_) ? measured().low : 0.0f;
-  read.fill = read.has_padding ? measured().low - read.low : 0.0f;
+  if (any_padding(plan_)) read.low = windows_.empty() ? measured().low : lowest(windows_);
+  if (read.has_padding) read.fill = measured().low - read.low;
   return read;
 }
 
@@ -81,7 +82,7 @@ void Pipeline::settle() {
   plan_ = plan_for(owned_.geometry);
 }
 
-void Pipeline::before_geometry() {
+void Pipeline::before_interpolation() {
   if (windows_.empty() || on_read_) return;
   settle();
   on_read_ = true;
@@ -105,13 +106,13 @@ void Pipeline::to_coefficients(const std::array<bool, 3>& axes) {
 }
 
 void Pipeline::run(const Resize& step) {
-  before_geometry();
+  before_interpolation();
   to_coefficients(spline_axes(step, geometry()));
   add(plan_, step);
 }
 
 void Pipeline::run(const Spacing& step) {
-  before_geometry();
+  before_interpolation();
   to_coefficients(spline_axes(step, geometry()));
   add(plan_, step);
 }

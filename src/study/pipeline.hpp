@@ -16,7 +16,7 @@ namespace strata::study {
 
 class Pipeline {
  public:
-  explicit Pipeline(const Volume& source);  // which must outlive the pipeline; values that are not finite: padding
+  explicit Pipeline(const Volume& source);  // which must outlive the pipeline
 
   void run(const Orient& step) { add_step(step); }
   void run(const OwnPlane& step) { add_step(step); }
@@ -35,11 +35,10 @@ class Pipeline {
 
  private:
   template <class StepType>
-  void add_step(const StepType& step) {
-    before_geometry();
+  void add_step(const StepType& step) {  // that moves voxels and interpolates nothing: windows may come before or after
     add(plan_, step);
   }
-  void before_geometry();
+  void before_interpolation();
   void settle();
   void to_coefficients(const std::array<bool, 3>& axes);
   void store_on_read(std::vector<StoredScan>& scans, DType dtype) const;

@@ -119,7 +119,7 @@ StoredGrid grid_of(const Profile& profile) {
 std::vector<StoredScan> apply(const Profile& profile, const StackedVolume& source, const ScanTags& tags) {
   std::vector<StoredScan> scans = apply(profile, source.volume, tags);
   for (StoredScan& scan : scans) {
-    scan.source_slices = source.source_slices;
+    if (source.source_slices > 0) scan.source_slices = source.source_slices;
     scan.missing_slices = source.missing_slices;
   }
   return scans;

@@ -30,7 +30,7 @@ void check(const Volume& volume, std::string_view subject);
 // A regular volume, and what it was made from.
 struct StackedVolume {
   Volume volume;
-  std::int64_t source_slices = 0;
+  std::int64_t source_slices = 0;  // 0: as many as the volume has
   std::int64_t missing_slices = 0;
   bool straightened = false;  // a tilt was taken out by moving slices in their plane
   bool regridded = false;     // slices were resampled onto even spacing

@@ -59,8 +59,8 @@ std::string text_of(const Profile& profile);
 StoredGrid grid_of(const Profile& profile);
 
 // Filled: voxels, geometry, intensity, window, modality, source and missing slices. The caller adds what identifies the
-// scan (series, instances, description_hash). Values that are not finite count as padding. Data errors: an empty
-// foreground, a broken volume.
+// scan (series, instances, description_hash). Values are finite (readers see to it, unmeasured.hpp); what is made of
+// NaN is stored as 0. Data errors: an empty foreground, a broken volume.
 std::vector<StoredScan> apply(const Profile& profile, const StackedVolume& source, const ScanTags& tags);
 std::vector<StoredScan> apply(const Profile& profile, const Volume& volume, const ScanTags& tags);
 

@@ -4,7 +4,8 @@
 // libraries that published preprocessing uses, so that published weights see what they were trained on:
 //   nearest  the sample whose voxel holds the position: torch.nn.functional.interpolate "nearest-exact"
 //   linear   two samples an axis, edge repeated: torch "trilinear" with align_corners = False, not antialiased
-//   cubic    the cubic B-spline through the samples, edge repeated: scipy.ndimage with order 3 and mode "nearest", which
+//   cubic    the cubic B-spline through the samples, edge repeated: scipy.ndimage with order 3 and mode "nearest",
+//   which
 //            MONAI's Spacing uses; SimpleITK's BSpline away from the edges, where it mirrors. Positions beyond the last
 //            sample's centre take its value
 //   area     the mean of all samples that a voxel touches: torch "area" (adaptive average pooling), MONAI's Resize

@@ -158,23 +158,6 @@ std::int64_t measure(const float* __restrict in, std::int64_t n, bool has_paddin
   return total;
 }
 
-// By bits, so that nothing is left to how comparisons with NaN are compiled: all exponent bits set is no number.
-bool all_finite(const float* in, std::int64_t n) {
-  constexpr std::uint32_t kExponent = 0x7f800000u;
-  constexpr std::int64_t kBlock = 4096;  // ends early, and vectorises within
-  for (std::int64_t begin = 0; begin < n; begin += kBlock) {
-    const std::int64_t end = n - begin < kBlock ? n : begin + kBlock;
-    std::uint32_t found = 0;
-    for (std::int64_t i = begin; i < end; ++i) {
-      std::uint32_t bits;
-      __builtin_memcpy(&bits, in + i, sizeof bits);
-      found |= (bits & kExponent) == kExponent ? 1u : 0u;
-    }
-    if (found != 0) return false;
-  }
-  return true;
-}
-
 void blend(const float* __restrict a, const float* __restrict b, float fraction, float padding, float* __restrict out,
            std::int64_t n) {
   const bool second = fraction >= 0.5f;
@@ -187,6 +170,6 @@ void blend(const float* __restrict a, const float* __restrict b, float fraction,
 }  // namespace
 
 extern const RowKernels kRowKernels;
-const RowKernels kRowKernels{read, combine, gather, to_u8, to_i16, spline, measure, all_finite, blend};
+const RowKernels kRowKernels{read, combine, gather, to_u8, to_i16, spline, measure, blend};
 
 }  // namespace strata::study::STRATA_ISA

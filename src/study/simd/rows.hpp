@@ -32,7 +32,6 @@ struct RowKernels {
   void (*spline)(float* rows, std::int64_t stride, std::int64_t n, std::int64_t width, float* scratch);
   // Smallest and largest of the values that are finite and not padding, into [2]; returns how many there are.
   std::int64_t (*measure)(const float* in, std::int64_t n, bool has_padding, float padding, float* low_high);
-  bool (*all_finite)(const float* in, std::int64_t n);
   // a + (b − a) · fraction; where one of them is padding, the nearer
   void (*blend)(const float* a, const float* b, float fraction, float padding, float* out, std::int64_t n);
 };

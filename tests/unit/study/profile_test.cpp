@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "strata/config/node.hpp"
+#include "strata/study/unmeasured.hpp"
 #include "tests/fixtures/expect_error.hpp"
 #include "tests/unit/study/ramp.hpp"
 
@@ -217,17 +218,40 @@ TEST(Profile, PaddingIsStoredAsZeroAndCountsNowhere) {
   EXPECT_EQ(fine.voxels[40 * 80 + 10], std::byte{0});
 }
 
-TEST(Profile, ValuesThatAreNoNumbersArePadding) {
+TEST(Profile, ValuesThatAreNoNumbersAreStoredAsZero) {
   const Volume source = head(oblique({12, 20, 20}, {5, 2, 2}));
   Volume holes = source;
   holes.voxels[17] = std::numeric_limits<float>::quiet_NaN();
-  holes.voxels[170] = std::numeric_limits<float>::infinity();
+  Volume filled = holes;
+  EXPECT_EQ(fill_unmeasured(filled), 1);
   const Profile profile =
       of_steps("  - windows: [{name: a, low: -2000, high: 1000}]\n  - resize: {extents: [12, 20, 20]}");
-  const auto scan = apply(profile, holes, {})[0].voxels;
   auto expected = apply(profile, source, {})[0].voxels;
-  expected[17] = expected[170] = std::byte{0};
-  EXPECT_EQ(scan, expected);
+  expected[17] = std::byte{0};
+  EXPECT_EQ(apply(profile, filled, {})[0].voxels, expected);
+  EXPECT_EQ(apply(profile, holes, {})[0].voxels, expected);
+}
+
+// Windows that come after interpolation and before padding: what is added is 0 under every one of them.
+TEST(Profile, PaddingAfterLateWindowsIsZero) {
+  const Volume source = head(oblique({12, 20, 20}, {5, 2, 2}));
+  const std::string start = "  - spacing: {mm: [5, 1, 1]}\n",
+                    windows = "  - windows: [{name: a, low: -2000, high: 1000}, {name: b, low: 10, high: 90}]\n",
+                    grid = "  - pad: {extents: [12, 48, 48]}\n  - crop: {extents: [10, 48, 36]}\n";
+  const auto scans = apply(of_steps(start + windows + grid), source, {});
+  const Volume fine = to_spacing(source, {{5, 1, 1}});
+  const std::array names{Window{-2000, 1000}, Window{10, 90}};
+  for (std::size_t s = 0; s < 2; ++s) {
+    Volume unit = windowed(fine, names[s]);
+    unit.padding = -1.0f;  // what pad() adds, and quantize() clips to 0
+    const auto expected = quantize(crop(pad(unit, {{12, 48, 48}}), {{10, 48, 36}}), DType::u8);
+    ASSERT_EQ(scans[s].voxels.size(), expected.size());
+    int worst = 0;
+    for (std::size_t i = 0; i < expected.size(); ++i)
+      worst = std::max(worst, std::abs(static_cast<int>(scans[s].voxels[i]) - static_cast<int>(expected[i])));
+    EXPECT_LE(worst, 1);
+    EXPECT_EQ(scans[s].voxels[0], std::byte{0});
+  }
 }
 
 TEST(Profile, AnEmptyForegroundIsAnError) {
