@@ -78,9 +78,8 @@ std::vector<std::optional<Facts>> joined_facts(const Tables& tables, std::span<c
     report_rows(*tables.records, *join, studies, report);
     if (tables.only_with_record) leave_out(studies, *join, facts, report);
   }
-  if (!tables.shares) return facts;
   const auto all = split_studies(tables, join ? &*join : nullptr, studies, key, facts);
-  const auto splits = study::split_by_patient(all, *tables.shares);
+  const auto splits = tables.shares ? study::split_by_patient(all, *tables.shares) : study::given_splits(all);
   for (std::size_t i = 0; i < facts.size(); ++i)
     if (facts[i]) facts[i]->split = splits[i];
   return facts;

@@ -108,6 +108,16 @@ void fail_contradictions(std::span<const SplitStudy> studies, const std::map<std
        "all studies of a patient belong into one split: correct the column, or leave it out and have splits drawn");
 }
 
+template <class Draw>
+std::vector<std::string> assign(std::span<const SplitStudy> studies, const Draw& draw) {
+  const auto groups = collect(studies);
+  fail_contradictions(studies, groups);
+  std::vector<std::string> result(studies.size());
+  for (const auto& [root, group] : groups)
+    for (const std::size_t i : group.studies) result[i] = group.given.empty() ? draw(group) : group.given;
+  return result;
+}
+
 }  // namespace
 
 std::string_view split_of(std::string_view patient, const SplitShares& shares) {
@@ -123,13 +133,11 @@ std::string_view split_of(std::string_view patient, const SplitShares& shares) {
 
 std::vector<std::string> split_by_patient(std::span<const SplitStudy> studies, const SplitShares& shares) {
   check(shares);
-  const auto groups = collect(studies);
-  fail_contradictions(studies, groups);
-  std::vector<std::string> result(studies.size());
-  for (const auto& [root, group] : groups)
-    for (const std::size_t i : group.studies)
-      result[i] = group.given.empty() ? split_of(group.key, shares) : group.given;
-  return result;
+  return assign(studies, [&](const Group& group) { return split_of(group.key, shares); });
+}
+
+std::vector<std::string> given_splits(std::span<const SplitStudy> studies) {
+  return assign(studies, [](const Group&) { return std::string_view(); });
 }
 
 }  // namespace strata::study

@@ -133,4 +133,7 @@ struct SplitStudy {
 // usage error.
 std::vector<std::string> split_by_patient(std::span<const SplitStudy> studies, const SplitShares& shares);
 
+// The same without drawing: patients for whom no row gives a split have none.
+std::vector<std::string> given_splits(std::span<const SplitStudy> studies);
+
 }  // namespace strata::study

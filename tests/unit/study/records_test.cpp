@@ -274,6 +274,12 @@ TEST(Split, KeepsGivenSplitsForTheWholePatient) {
   EXPECT_EQ(splits, (Strings{"test", "test", "val", "test"}));
 }
 
+TEST(Split, WithoutSharesPatientsHaveTheGivenSplitOrNone) {
+  EXPECT_EQ(given_splits(std::vector{study_of({"a"}, "test"), study_of({"b"}), study_of({"a"})}),
+            (Strings{"test", "", "test"}));
+  EXPECT_THROW(given_splits(std::vector{study_of({"a"}, "test"), study_of({"a"}, "val")}), Error);
+}
+
 TEST(Split, RefusesAPatientInTwoSplitsAndListsTheRows) {
   const auto text = error_of([] {
     split_by_patient(std::vector{study_of({"Miller"}, "test", "t:2"), study_of({"Miller", "x"}, "", "t:3"),
