@@ -67,7 +67,7 @@ SeriesPlan series_of(const StudyPlan& study, SeriesKind kind) {
   series.thickness = thin ? 1.25 : 5;
   series.noise = bone ? 22 : thin ? 8 : 4.5;
   series.description = bone ? "Head 5.0 bone" : thin ? "Head 1.25 thin" : "Head 5.0 brain";
-  const double low = -60 + study.offset.z, high = 88 * static_cast<double>(study.head.size.z) + study.offset.z;
+  const double low = -60 + study.offset.z, high = 84 * static_cast<double>(study.head.size.z) + study.offset.z;
   const auto slices = static_cast<int>(std::ceil((high - low) / series.thickness)) + 1;
   for (int k = 0; k < slices; ++k) series.table.push_back(std::round(100 * (low + k * series.thickness)) / 100);
   return series;
