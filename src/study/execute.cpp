@@ -151,27 +151,24 @@ void copy_slice(const Maps& maps, std::int64_t from, std::int64_t to, std::span<
   }
 }
 
-void execute_in_order(const float* voxels, const Extents3& extents, const Maps& maps, const ReadMap& read,
-                      std::span<const Output> outputs) {
-  Slices slices(voxels, extents, maps, read);
-  for (std::int64_t d = 0; d < maps.d.out; ++d)
-    if (d > 0 && maps.d.selection && maps.d.first[at(d)] == maps.d.first[at(d - 1)])
-      copy_slice(maps, d - 1, d, outputs);
-    else
-      slices.write(d, outputs);
+void execute_in_order(const float* voxels, const Extents3& extents, const Maps& maps, std::span<const Pass> passes) {
+  std::vector<Slices> slices;
+  slices.reserve(passes.size());
+  for (const Pass& pass : passes) slices.emplace_back(voxels, extents, maps, pass.read);
+  for (std::int64_t d = 0; d < maps.d.out; ++d) {
+    const bool repeats = d > 0 && maps.d.selection && maps.d.first[at(d)] == maps.d.first[at(d - 1)];
+    for (std::size_t p = 0; p < passes.size(); ++p)
+      if (repeats)
+        copy_slice(maps, d - 1, d, passes[p].outputs);
+      else
+        slices[p].write(d, passes[p].outputs);
+  }
 }
 
-// More slices come out than go in: in their planes first, then along D.
-void execute_d_last(const float* voxels, const Extents3& extents, Maps maps, const ReadMap& read,
+// Slices of the result as sums of slices that are ready in their planes.
+void combine_slices(const std::vector<float>& planes, const PackedMap& along, std::int64_t slice,
                     std::span<const Output> outputs) {
   const RowKernels& kernels = row_kernels();
-  const PackedMap along = std::move(maps.d);
-  maps.d = pack(part_map(extents[0], along.low, along.high - along.low));
-  const std::int64_t slice = maps.h.out * maps.w.out;
-  std::vector<float> planes(at(maps.d.out * slice));
-  const Output middle{.data = planes.data()};
-  execute_in_order(voxels, extents, maps, read, std::span(&middle, 1));
-
   constexpr std::int64_t kBlock = 2048;
   std::vector<float> block(kBlock), weights(at(along.taps));
   std::vector<const float*> taps(at(along.taps));
@@ -187,12 +184,21 @@ void execute_d_last(const float* voxels, const Extents3& extents, Maps maps, con
   }
 }
 
-void execute_ordered(const float* voxels, const Extents3& extents, Maps maps, const ReadMap& read,
-                     std::span<const Output> outputs) {
-  if (!maps.d.selection && maps.d.out > maps.d.high - maps.d.low)
-    execute_d_last(voxels, extents, std::move(maps), read, outputs);
-  else
-    execute_in_order(voxels, extents, maps, read, outputs);
+// More slices come out than go in: in their planes first, then along D.
+void execute_d_last(const float* voxels, const Extents3& extents, Maps maps, const Pass& pass) {
+  const PackedMap along = std::move(maps.d);
+  maps.d = pack(part_map(extents[0], along.low, along.high - along.low));
+  const std::int64_t slice = maps.h.out * maps.w.out;
+  std::vector<float> planes(at(maps.d.out * slice));
+  const Pass middle{pass.read, {{.data = planes.data()}}};
+  execute_in_order(voxels, extents, maps, std::span(&middle, 1));
+  combine_slices(planes, along, slice, pass.outputs);
+}
+
+void execute_ordered(const float* voxels, const Extents3& extents, const Maps& maps, std::span<const Pass> passes) {
+  if (maps.d.selection || maps.d.out <= maps.d.high - maps.d.low)
+    return execute_in_order(voxels, extents, maps, passes);
+  for (const Pass& pass : passes) execute_d_last(voxels, extents, maps, pass);
 }
 
 constexpr std::array<int, 3> kInOrder{0, 1, 2};
@@ -258,36 +264,43 @@ void copy_in_order(const float* voxels, const Extents3& extents, const std::arra
 }
 
 // The axes change places where there are fewer bytes: in the results, or in the source.
-bool transposes_source(const Plan& plan, std::span<const Output> outputs) {
+bool transposes_source(const Plan& plan, std::span<const Pass> passes) {
   std::int64_t bytes = 0;
-  for (const Output& output : outputs)
-    bytes += voxel_count(plan.geometry) * static_cast<std::int64_t>(size_of(output.dtype));
+  for (const Pass& pass : passes)
+    for (const Output& output : pass.outputs)
+      bytes += voxel_count(plan.geometry) * static_cast<std::int64_t>(size_of(output.dtype));
   return bytes > plan.source[0] * plan.source[1] * plan.source[2] * static_cast<std::int64_t>(sizeof(float));
+}
+
+void execute_then_transpose(const float* voxels, const Plan& plan, std::span<const Pass> passes) {
+  const auto maps = maps_by_source(plan);
+  const Extents3 extents{maps[0]->out(), maps[1]->out(), maps[2]->out()};
+  std::vector<std::vector<std::byte>> results;
+  std::vector<Pass> unordered(passes.begin(), passes.end());
+  for (Pass& pass : unordered)
+    for (Output& output : pass.outputs) {
+      results.emplace_back(at(voxel_count(plan.geometry)) * size_of(output.dtype));
+      output.data = results.back().data();
+    }
+  execute_ordered(voxels, plan.source, pack(maps), unordered);
+  for (std::size_t p = 0; p < passes.size(); ++p)
+    for (std::size_t i = 0; i < passes[p].outputs.size(); ++i) {
+      const Output& output = passes[p].outputs[i];
+      transpose(unordered[p].outputs[i].data, extents, plan.axis, {}, size_of(output.dtype), output.data);
+    }
 }
 
 }  // namespace
 
-void execute(const float* voxels, const Plan& plan, const ReadMap& read, std::span<const Output> outputs) {
-  if (plan.axis == kInOrder)
-    return execute_ordered(voxels, plan.source, pack({&plan.maps[0], &plan.maps[1], &plan.maps[2]}), read, outputs);
-  if (transposes_source(plan, outputs)) {
-    Extents3 extents{};
-    for (std::size_t a = 0; a < 3; ++a) extents[a] = plan.source[at(plan.axis[a])];
-    std::vector<float> ordered(at(extents[0] * extents[1] * extents[2]));
-    transpose(voxels, plan.source, plan.axis, {}, sizeof(float), ordered.data());
-    return execute_ordered(ordered.data(), extents, pack({&plan.maps[0], &plan.maps[1], &plan.maps[2]}), read, outputs);
-  }
-  const auto maps = maps_by_source(plan);
-  const Extents3 extents{maps[0]->out(), maps[1]->out(), maps[2]->out()};
-  std::vector<std::vector<std::byte>> results;
-  std::vector<Output> unordered(outputs.begin(), outputs.end());
-  for (Output& output : unordered) {
-    results.emplace_back(at(voxel_count(plan.geometry)) * size_of(output.dtype));
-    output.data = results.back().data();
-  }
-  execute_ordered(voxels, plan.source, pack(maps), read, unordered);
-  for (std::size_t i = 0; i < outputs.size(); ++i)
-    transpose(unordered[i].data, extents, plan.axis, {}, size_of(outputs[i].dtype), outputs[i].data);
+void execute(const float* voxels, const Plan& plan, std::span<const Pass> passes) {
+  const std::array<const AxisMap*, 3> maps{&plan.maps[0], &plan.maps[1], &plan.maps[2]};
+  if (plan.axis == kInOrder) return execute_ordered(voxels, plan.source, pack(maps), passes);
+  if (!transposes_source(plan, passes)) return execute_then_transpose(voxels, plan, passes);
+  Extents3 extents{};
+  for (std::size_t a = 0; a < 3; ++a) extents[a] = plan.source[at(plan.axis[a])];
+  std::vector<float> ordered(at(extents[0] * extents[1] * extents[2]));
+  transpose(voxels, plan.source, plan.axis, {}, sizeof(float), ordered.data());
+  execute_ordered(ordered.data(), extents, pack(maps), passes);
 }
 
 void copy_selected(const float* voxels, const Plan& plan, float fill, float* out) {

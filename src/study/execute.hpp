@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <span>
+#include <vector>
 
 #include "strata/study/scan.hpp"
 #include "study/plan.hpp"
@@ -21,8 +22,14 @@ struct Output {
   float low = 0, scale = 1, shift = 0;
 };
 
-// voxels: [plan.source].
-void execute(const float* voxels, const Plan& plan, const ReadMap& read, std::span<const Output> outputs);
+// One way of reading the source, and what it gives.
+struct Pass {
+  ReadMap read;
+  std::vector<Output> outputs;
+};
+
+// voxels: [plan.source]. Several passes take turns slice by slice, so that the source comes from memory once.
+void execute(const float* voxels, const Plan& plan, std::span<const Pass> passes);
 
 // For a plan that is a selection: voxels are copied bit by bit, what is added holds `fill`.
 void copy_selected(const float* voxels, const Plan& plan, float fill, float* out);

@@ -73,8 +73,8 @@ void Pipeline::settle() {
     copy_selected(source_->voxels.data(), plan_, result.padding.value_or(0.0f), result.voxels.data());
   } else {
     const ReadMap read = interpolating_read();
-    const Output output{.data = result.voxels.data(), .shift = read.low};
-    execute(source_->voxels.data(), plan_, read, std::span(&output, 1));
+    const Pass pass{read, {{.data = result.voxels.data(), .shift = read.low}}};
+    execute(source_->voxels.data(), plan_, std::span(&pass, 1));
   }
   owned_ = std::move(result);
   source_ = &owned_;
@@ -146,8 +146,9 @@ Volume Pipeline::volume() && {
   return std::move(owned_);
 }
 
-void Pipeline::store_on_read(std::vector<StoredScan>& scans, DType dtype) const {
+std::vector<Pass> Pipeline::passes_on_read(std::vector<StoredScan>& scans, DType dtype) const {
   const auto bytes = at(voxel_count(plan_.geometry)) * size_of(dtype);
+  std::vector<Pass> passes;
   for (std::size_t s = 0; s < scans.size(); ++s)
     for (std::size_t c = 0; c < windows_[s].channels.size(); ++c) {
       const Window& window = windows_[s].channels[c];
@@ -157,33 +158,30 @@ void Pipeline::store_on_read(std::vector<StoredScan>& scans, DType dtype) const 
                          source_->padding.has_value(),
                          source_->padding.value_or(0.0f),
                          0.0f};
-      const Output output{.dtype = dtype, .data = scans[s].voxels.data() + c * bytes};
-      execute(source_->voxels.data(), plan_, read, std::span(&output, 1));
+      passes.push_back({read, {{.dtype = dtype, .data = scans[s].voxels.data() + c * bytes}}});
     }
+  return passes;
 }
 
-void Pipeline::store_on_write(std::vector<StoredScan>& scans, DType dtype) {
+std::vector<Pass> Pipeline::pass_on_write(std::vector<StoredScan>& scans, DType dtype) {
   const auto bytes = at(voxel_count(plan_.geometry)) * size_of(dtype);
-  const ReadMap read = interpolating_read();
-  std::vector<Output> outputs;
+  Pass pass{interpolating_read(), {}};
   for (std::size_t s = 0; s < scans.size(); ++s)
     for (std::size_t c = 0; c < windows_[s].channels.size(); ++c) {
       const Window& window = windows_[s].channels[c];
-      outputs.push_back({.dtype = dtype,
-                         .data = scans[s].voxels.data() + c * bytes,
-                         .low = static_cast<float>(window.low) - read.low,
-                         .scale = scale_of(window)});
+      pass.outputs.push_back({.dtype = dtype,
+                              .data = scans[s].voxels.data() + c * bytes,
+                              .low = static_cast<float>(window.low) - pass.read.low,
+                              .scale = scale_of(window)});
     }
-  execute(source_->voxels.data(), plan_, read, outputs);
+  return {pass};
 }
 
 std::vector<StoredScan> Pipeline::stored(DType dtype) {
   STRATA_CHECK(!windows_.empty(), usage, "profile", "no step maps intensities", "add windows or percentiles");
   std::vector<StoredScan> scans = empty_scans(windows_, plan_.geometry, dtype);
-  if (on_read_)
-    store_on_read(scans, dtype);
-  else
-    store_on_write(scans, dtype);
+  const std::vector<Pass> passes = on_read_ ? passes_on_read(scans, dtype) : pass_on_write(scans, dtype);
+  execute(source_->voxels.data(), plan_, passes);
   return scans;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "strata/study/profile.hpp"
+#include "study/execute.hpp"
 #include "study/measure.hpp"
 #include "study/plan.hpp"
 #include "study/simd/rows.hpp"
@@ -41,8 +42,8 @@ class Pipeline {
   void before_interpolation();
   void settle();
   void to_coefficients(const std::array<bool, 3>& axes);
-  void store_on_read(std::vector<StoredScan>& scans, DType dtype) const;
-  void store_on_write(std::vector<StoredScan>& scans, DType dtype);
+  std::vector<Pass> passes_on_read(std::vector<StoredScan>& scans, DType dtype) const;
+  std::vector<Pass> pass_on_write(std::vector<StoredScan>& scans, DType dtype);
   const Measured& measured();
   ReadMap interpolating_read();
 
