@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// pread at the addresses of the voxels. What lies side by side in a file is read by one call, and the system hears of
-// all ranges before the first is waited for.
+// pread at the addresses of the voxels. What lies side by side in a file is read by one call.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -33,7 +32,6 @@ class DirectReader final : public VoxelReader {
     for (const auto& request : requests) add_pieces(request, pieces);
     std::ranges::sort(
         pieces, [](const Piece& a, const Piece& b) { return std::pair(a.shard, a.at) < std::pair(b.shard, b.at); });
-    if (pieces.size() > 1) expect(pieces);
     for (std::size_t first = 0; first < pieces.size();) first = read_run(pieces, first);
   }
 
@@ -71,10 +69,6 @@ class DirectReader final : public VoxelReader {
     return next.shard == last.shard && next.at == last.at + last.into.size();
   }
 
-  void expect(const std::vector<Piece>& pieces) const {
-    for (const auto& piece : pieces) files_.get(piece.shard)->expect(piece.at, piece.into.size());
-  }
-
   // Reads pieces[first] and those that follow it in the file; returns the first behind them.
   std::size_t read_run(const std::vector<Piece>& pieces, std::size_t first) const {
     std::vector<std::span<std::byte>> into{pieces[first].into};
@@ -99,7 +93,7 @@ class DirectReader final : public VoxelReader {
 }  // namespace
 
 std::string SetPlace::path(std::int64_t shard) const {
-  return (std::filesystem::path(folder) / shard_file(shard)).string();
+  return (std::filesystem::path(folder) / shards->at(static_cast<std::size_t>(shard)).file).string();
 }
 
 std::string SetPlace::scan_name(std::int64_t study, std::int64_t scan) const {

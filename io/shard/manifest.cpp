@@ -247,6 +247,17 @@ std::string read_manifest_text(const std::string& folder) {
   return text;
 }
 
+Manifest manifest_of_shard(const std::string& path) {
+  const ShardHeader header = check_shard(InputFile("shard", path));
+  ShardSummary summary = summary_of(0, header);
+  summary.file = fs::path(path).filename().string();
+  Manifest manifest;
+  manifest.studies = header.studies;
+  manifest.scans = header.scans;
+  manifest.shards.push_back(std::move(summary));
+  return manifest;
+}
+
 Manifest parse_manifest(const std::string& path, const std::string& text) {
   try {
     return parse(text);

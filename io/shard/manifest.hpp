@@ -17,6 +17,7 @@ struct Manifest {
 };
 
 Manifest parse_manifest(const std::string& path, const std::string& text);  // data errors
+Manifest manifest_of_shard(const std::string& path);                        // as if its set had no other
 std::string read_manifest_text(const std::string& folder);                  // no manifest: data error that says so
 
 }  // namespace strata::io

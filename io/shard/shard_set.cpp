@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 
 #include "io/shard/checksum.hpp"
 #include "io/shard/manifest.hpp"
@@ -26,14 +27,14 @@ SetTables gather_tables(const std::string& folder, const std::vector<ShardSummar
   comm::together(comm, [&] {
     for (auto at = static_cast<std::size_t>(comm.rank()); at < shards.size();
          at += static_cast<std::size_t>(comm.size())) {
-      const InputFile file("shard", folder + "/" + shards[at].file);
+      const InputFile file("shard", (std::filesystem::path(folder) / shards[at].file).string());
       const ShardContents contents = read_shard(file);
       STRATA_CHECK(contents.header.tables_checksum == shards[at].tables_checksum &&
                        static_cast<std::int64_t>(contents.header.bytes) == shards[at].bytes,
                    data, "shard",
                    fmt::format("{} is not the file that the manifest lists", printable(file.path(), 400)),
                    "the set was changed after its manifest was written: ingest it again");
-      mine += pack_shard(shards[at].number, contents);
+      mine += pack_shard(static_cast<std::int64_t>(at), contents);
     }
   });
   return SetTables(comm::gather_texts(comm, mine), static_cast<std::int64_t>(shards.size()));
@@ -41,11 +42,12 @@ SetTables gather_tables(const std::string& folder, const std::vector<ShardSummar
 
 class OpenSet final : public ShardSet {
  public:
-  OpenSet(const std::string& folder, const ShardOptions& options, Manifest manifest, comm::Communicator& comm)
-      : name_(folder),
+  OpenSet(const std::string& path, const std::string& folder, const ShardOptions& options, Manifest manifest,
+          comm::Communicator& comm)
+      : name_(path),
         shards_(std::move(manifest.shards)),
         tables_(gather_tables(folder, shards_, comm)),
-        place_{folder, &tables_, std::max<std::int64_t>(options.open_files, 1)},
+        place_{folder, &shards_, &tables_, std::max<std::int64_t>(options.open_files, 1)},
         verify_(options.verify),
         mode_(options.mode == ReadMode::probe ? probe_readers(place_, comm) : options.mode),
         reader_(make_reader(comm)) {}
@@ -212,14 +214,20 @@ ReadMode parse_read_mode(std::string_view name) {
        near.empty() ? fmt::format("use one of: {}", fmt::join(names, ", ")) : fmt::format("did you mean '{}'?", near));
 }
 
-std::unique_ptr<ShardSet> open_shards(const std::string& folder, const ShardOptions& options,
-                                      comm::Communicator& comm) {
+std::unique_ptr<ShardSet> open_shards(const std::string& path, const ShardOptions& options, comm::Communicator& comm) {
+  const std::filesystem::path given(path);
   std::string text;
+  bool single = false;
   comm::together(comm, [&] {
-    if (comm.rank() == 0) text = read_manifest_text(folder);
+    single = std::filesystem::is_regular_file(given);
+    if (comm.rank() == 0 && !single) text = read_manifest_text(path);
   });
   text = comm::broadcast_text(comm, std::move(text));
-  return std::make_unique<OpenSet>(folder, options, parse_manifest(folder + "/manifest.json", text), comm);
+  if (!single)
+    return std::make_unique<OpenSet>(path, path, options, parse_manifest(path + "/manifest.json", text), comm);
+  Manifest alone;
+  comm::together(comm, [&] { alone = manifest_of_shard(path); });
+  return std::make_unique<OpenSet>(path, given.parent_path().string(), options, std::move(alone), comm);
 }
 
 }  // namespace strata::io

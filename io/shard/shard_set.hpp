@@ -58,8 +58,9 @@ class ShardSet : public data::StudySource {
   virtual std::vector<std::string> damaged_scans(std::int64_t shard) const = 0;
 };
 
-// Collective: each shard's tables are read by one rank and sent to the others. A folder without a manifest, or whose
-// shards are not those of the manifest: data error.
-std::unique_ptr<ShardSet> open_shards(const std::string& folder, const ShardOptions& options, comm::Communicator& comm);
+// Collective: each shard's tables are read by one rank and sent to the others. `path` is the folder of a finished set,
+// or one shard, whether or not its set is finished. A folder without a manifest, or whose shards are not those of the
+// manifest: data error.
+std::unique_ptr<ShardSet> open_shards(const std::string& path, const ShardOptions& options, comm::Communicator& comm);
 
 }  // namespace strata::io

@@ -24,6 +24,7 @@ class VoxelReader {
 // What all readers know of a set. Must live longer than they.
 struct SetPlace {
   std::string folder;
+  const std::vector<ShardSummary>* shards;
   const SetTables* tables;
   std::int64_t open_files;
 

@@ -118,11 +118,6 @@ void InputFile::read(std::uint64_t offset, std::span<const std::span<std::byte>>
   }
 }
 
-void InputFile::expect(std::uint64_t offset, std::uint64_t bytes) const {
-  if (source_->descriptor >= 0)
-    ::posix_fadvise(source_->descriptor, static_cast<off_t>(offset), static_cast<off_t>(bytes), POSIX_FADV_WILLNEED);
-}
-
 OutputFile::OutputFile(std::string subject, std::string path) : subject_(std::move(subject)), path_(std::move(path)) {
   create();
 }

@@ -31,8 +31,6 @@ class InputFile {
   void read(std::uint64_t offset, std::span<std::byte> into) const;
   // Fills them one behind the other: one range of the file into several places, in as few calls as can be.
   void read(std::uint64_t offset, std::span<const std::span<std::byte>> into) const;
-  // These bytes will be read soon: lets the system fetch them while others are waited for. Never fails.
-  void expect(std::uint64_t offset, std::uint64_t bytes) const;
 
  private:
   struct Source;
