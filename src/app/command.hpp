@@ -17,6 +17,7 @@ Action add_embed(CLI::App& parser);
 Action add_bench(CLI::App& parser);
 Action add_selftest(CLI::App& parser);
 Action add_phantom(CLI::App& parser);
+Action add_inspect(CLI::App& parser);
 Action add_view(CLI::App& parser);
 
 }  // namespace strata::app
