@@ -14,6 +14,7 @@ KernelTable make_reference_table() {
   reference::register_concat(table);
   reference::register_copy(table);
   reference::register_cross_entropy(table);
+  reference::register_sigmoid_cross_entropy(table);
   reference::register_dropout(table);
   reference::register_elementwise(table);
   reference::register_exp(table);
