@@ -31,7 +31,13 @@ def write_small_hlip(folder: Path) -> None:
     values.save(folder / "small_hlip_f64.safetensors", tensors, small_hlip.describe(tensors))
 
 
-FILES = {"torch_ops": write_ops, "resample": write_resample, "small_hlip_f64": write_small_hlip}
+def write_contrastive(folder: Path) -> None:
+    from golden import contrastive  # pip install open_clip_torch
+
+    values.save(folder / "contrastive.safetensors", contrastive.make(), {"open_clip": contrastive.version()})
+
+
+FILES = {"contrastive": write_contrastive, "torch_ops": write_ops, "resample": write_resample, "small_hlip_f64": write_small_hlip}
 
 
 def main() -> None:
