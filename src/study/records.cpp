@@ -118,7 +118,7 @@ Records::Column Records::meaning(const std::vector<std::string>& columns, std::s
   if (const auto at = place_of(wanted_.report, name)) return {Role::report, *at};
   for (const auto& [role, wanted, usual] : single) {
     if (!means(name, *wanted, usual)) continue;
-    const bool taken = std::ranges::any_of(meanings_, [&](const Column& other) { return other.role == role; });
+    const bool taken = std::ranges::find(meanings_, role, &Column::role) != meanings_.end();
     if (!taken) return {role, 0};
     if (wanted->empty())
       fail(ErrorKind::data, "records",
