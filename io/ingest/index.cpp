@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "io/ingest/index.hpp"
 
+#include <fnmatch.h>
+
 #include <algorithm>
 #include <map>
 
@@ -16,6 +18,10 @@ using Studies = std::map<std::string, FoundStudy>;
 
 bool is_volume_file(const std::string& path) {
   return path.ends_with(".npy") || path.ends_with(".nii") || path.ends_with(".nii.gz");
+}
+
+bool matches_any(const std::string& path, std::span<const std::string> patterns) {
+  return std::ranges::any_of(patterns, [&](const auto& p) { return fnmatch(p.c_str(), path.c_str(), 0) == 0; });
 }
 
 // The folder below its root, so that the same tree elsewhere gives the same studies.
@@ -69,13 +75,16 @@ Studies bring_together(comm::Communicator& group, Studies mine) {
 
 }  // namespace
 
-Index index_files(comm::Communicator& group, const Tree& tree, std::span<const std::string> roots, Report& report,
+Index index_files(comm::Communicator& group, const Tree& tree, std::span<const std::string> roots,
+                  std::span<const std::string> exclude, Report& report,
                   const std::function<void(std::int64_t files)>& progress) {
   io::dicom::register_codecs();
   Studies mine;
   std::int64_t done = 0;
   for (const auto& path : tree.files) {
-    if (is_volume_file(path))
+    if (matches_any(path, exclude))
+      report.file(path, "excluded", {});
+    else if (is_volume_file(path))
       mine[folder_id(path, roots)].volumes.push_back(path);
     else
       add_dicom(path, mine, report);

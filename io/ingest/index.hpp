@@ -19,8 +19,10 @@ struct Index {
   std::vector<std::string> studies;  // this rank's, as found_study.hpp's texts, by ascending id
 };
 
-// Collective. Files that belong to no study are reported. `progress` is told how many of this rank's files are read.
-Index index_files(comm::Communicator& group, const Tree& tree, std::span<const std::string> roots, Report& report,
+// Collective. Files that belong to no study are reported, and those whose path matches a pattern of `exclude` (as a
+// shell's, '*' matches '/' too). `progress` is told how many of this rank's files are read.
+Index index_files(comm::Communicator& group, const Tree& tree, std::span<const std::string> roots,
+                  std::span<const std::string> exclude, Report& report,
                   const std::function<void(std::int64_t files)>& progress);
 
 }  // namespace strata::ingest

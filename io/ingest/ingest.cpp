@@ -68,7 +68,7 @@ class Ingest {
     result_.files = tree.all_files;
     STRATA_CHECK(tree.all_files > 0, data, "ingest", "there are no files in what --from names", "is it mounted?");
     const auto total = static_cast<std::int64_t>(tree.files.size());
-    index_ = index_files(group_, tree, job_.sources, headers_, [&](std::int64_t files) {
+    index_ = index_files(group_, tree, job_.sources, job_.exclude, headers_, [&](std::int64_t files) {
       progress_({.stage = Progress::Stage::headers, .done = files, .total = total});
     });
   }

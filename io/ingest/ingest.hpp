@@ -25,6 +25,7 @@ struct Tables {
 
 struct Job {
   std::vector<std::string> sources;        // folders and files
+  std::vector<std::string> exclude;        // patterns of paths that are passed over (index.hpp)
   std::string set_folder, private_folder;  // shards; report and journal
   study::Profile profile;
   io::dicom::PlanOptions planning;

@@ -28,7 +28,7 @@ using ingest::Progress;
 
 struct IngestOptions {
   std::string profile, to, private_folder, reports, select;
-  std::vector<std::string> from, modalities, split;
+  std::vector<std::string> from, exclude, modalities, split;
   study::RecordColumns columns;
   std::int64_t min_slices = 5, shard_mib = 512;
   std::uint64_t split_seed = 0;
@@ -97,6 +97,7 @@ io::IdentityKey shared_key(comm::Communicator& world, const IngestOptions& optio
 
 ingest::Job job_of(comm::Communicator& world, const IngestOptions& options) {
   ingest::Job job{.sources = options.from,
+                  .exclude = options.exclude,
                   .set_folder = options.to,
                   .private_folder = options.private_folder,
                   .profile = study::parse_profile(config::Node::load(config_file("data", options.profile))),
@@ -223,6 +224,8 @@ Action add_ingest(CLI::App& parser) {
   parser.add_option("--from", o->from, "folders (or files) of DICOM, NIfTI or .npy files, in any order")
       ->required()
       ->type_name("PATH");
+  parser.add_option("--exclude", o->exclude, "files whose path matches are passed over, such as '*label*'")
+      ->type_name("PATTERN");
   parser.add_option("--to", o->to, "folder of the new set of shards")->required()->type_name("DIR");
   parser.add_option("--private", o->private_folder, "key, report and journal, for you alone; default: DIR.private")
       ->type_name("DIR");

@@ -12,11 +12,13 @@
 #include <chrono>
 #include <filesystem>
 #include <random>
+#include <sstream>
 #include <thread>
 
 #include "io/phantom/phantom.hpp"
 #include "io/shard/shard.hpp"
 #include "tests/cli/program.hpp"
+#include "tests/fixtures/real_data.hpp"
 #include "tests/fixtures/scratch_folder.hpp"
 
 namespace strata::cli {
@@ -156,6 +158,54 @@ TEST_F(Ingest, SaysWhatIsWrongBeforeItBegins) {
   says(strata("ingest brain_mri --from " + file("source") + to), 3, "unwanted_modality");
   fs::create_directory(file("empty"));
   says(strata("ingest head_ct --from " + file("empty") + to), 3, "there are no files");
+}
+
+// What the report says, line by line, of one kind and reason.
+int count_lines(const std::string& report, const std::string& kind, const std::string& reason = {}) {
+  std::istringstream lines(report);
+  int count = 0;
+  for (std::string line; std::getline(lines, line);)
+    count += line.find("\"kind\":\"" + kind + "\"") != std::string::npos &&
+             (reason.empty() || line.find("\"reason\":\"" + reason + "\"") != std::string::npos);
+  return count;
+}
+
+TEST_F(Ingest, OfRealHeadCtsKeepsTheTwoVolumesAndSaysWhyNotTheRest) {
+  const auto ge = fixtures::real_data("ct_ge_head"), philips = fixtures::real_data("ct_philips_plainhead");
+  if (!ge || !philips) GTEST_SKIP() << fixtures::kNoRealData;
+  const Outcome outcome = strata("ingest head_ct --from " + *ge + " " + *philips + " --to " + file("ct"));
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const std::string report = fixtures::read_all(file("ct.private/report.jsonl"));
+  EXPECT_EQ(count_lines(report, "scan"), 2) << report;
+  EXPECT_EQ(count_lines(report, "image", "localizer"), 1);
+  EXPECT_EQ(count_lines(report, "image", "secondary_capture"), 6);
+  EXPECT_EQ(count_lines(report, "image"), 7);
+  EXPECT_GE(count_lines(report, "file", "dicomdir"), 1);
+  EXPECT_NE(report.find("\"slices\":28,\"missing\":0,\"stored\":3,\"straightened\":true,\"regridded\":true"),
+            std::string::npos)
+      << "the tilted, uneven one";
+  EXPECT_NE(outcome.out.find("2   of 56 slices"), std::string::npos) << outcome.out;
+}
+
+TEST_F(Ingest, OfARealBrainMriUnfoldsItsMosaics) {
+  const auto uih = fixtures::real_data("mr_uih_brain");
+  if (!uih) GTEST_SKIP() << fixtures::kNoRealData;
+  const Outcome outcome = strata("ingest brain_mri --from " + *uih + " --to " + file("mr"));
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const std::string report = fixtures::read_all(file("mr.private/report.jsonl"));
+  EXPECT_EQ(count_lines(report, "scan"), 18) << "the T1 and 17 volumes of diffusion";
+  EXPECT_NE(report.find("\"slices\":80"), std::string::npos);
+}
+
+TEST_F(Ingest, OfNiftiTakesAFolderAsAStudyAndPassesOverWhatIsExcluded) {
+  const auto cranium = fixtures::real_data("nifti_cranium_ct");
+  if (!cranium) GTEST_SKIP() << fixtures::kNoRealData;
+  const Outcome outcome = strata("ingest head_ct --from " + *cranium + " --exclude '*label*' --to " + file("nifti"));
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const std::string report = fixtures::read_all(file("nifti.private/report.jsonl"));
+  EXPECT_EQ(count_lines(report, "scan"), 1) << report;
+  EXPECT_GE(count_lines(report, "file", "excluded"), 1) << report;
+  EXPECT_NE(report.find("\"slices\":108"), std::string::npos) << report;
 }
 
 }  // namespace

@@ -118,6 +118,7 @@ Job job_of(const std::string& root, const std::string& name) {
   std::array<std::byte, io::IdentityKey::kBytes> key{};
   key[3] = std::byte{7};
   return {.sources = {root + "/dicom"},
+          .exclude = {},
           .set_folder = root + "/" + name,
           .private_folder = root + "/" + name + ".private",
           .profile = study::parse_profile(kProfile),
