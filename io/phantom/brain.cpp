@@ -24,9 +24,7 @@ struct Head::Brain {
 };
 
 void Head::paint_brain(Sample& sample, const Point& p, const Skull& skull) const {
-  Brain brain{.p = p, .q = p, .depth = -skull.cavity, .side = 1, .pressed = 0, .hind = false};
-  if (fracture_ != nullptr && skull.near_fracture < 22)
-    brain.depth -= fracture_->radii.x * smooth_step((20 - skull.near_fracture) / 6);
+  Brain brain{.p = p, .q = p, .depth = -skull.cavity - skull.pressed, .side = 1, .pressed = 0, .hind = false};
   if (findings_.shift > 0) {
     const float y = (p.y + 2) / 74, z = (p.z - 8) / 62;
     const float bulge = std::max(0.0f, 1 - y * y) * std::max(0.0f, 1 - z * z) * smooth_step(brain.depth / 28);

@@ -63,8 +63,8 @@ Lesion draw_subdural(Draws& draws, bool chronic) {
 }
 
 Lesion draw_epidural(Draws& draws) {
-  Lesion lesion = at_skull(draws, LesionKind::epidural, {0.75f, -0.55f, -0.1f}, {1, 0.55f, 0.6f});
-  lesion.thickness = draws.between(11, 24);
+  Lesion lesion = at_skull(draws, LesionKind::epidural, {0.75f, -0.55f, 0.08f}, {1, 0.55f, 0.6f});
+  lesion.thickness = draws.between(13, 24);
   const float ball = draws.between(25, 34);
   lesion.radii = {ball, ball, ball};
   lesion.hu = draws.between(64, 76);
@@ -84,7 +84,7 @@ Lesion draw_intraventricular(Draws& draws, int near_side) {
   Lesion lesion{.kind = LesionKind::intraventricular};
   lesion.layered = near_side == 0 && draws.chance(0.4);
   lesion.side = lesion.layered || draws.chance(0.3) ? 0 : near_side != 0 ? near_side : draws.sign();
-  lesion.thickness = draws.between(6, 24);  // of the level, from the back of the occipital horn
+  lesion.thickness = draws.between(14, 28);  // of the level, from the back of the occipital horn
   lesion.hu = draws.between(58, 72);
   return lesion;
 }

@@ -63,7 +63,10 @@ Head::Skull Head::skull_at(const Point& p) const {
   skull.vault = ellipsoid(p, {}, radii);
   skull.floor = p.z > 18 ? -40 : (floor_of(p) - p.z) * 0.85f;  // where it is far nobody asks how far
   skull.cavity = std::max(skull.vault, skull.floor);
-  if (fracture_ != nullptr) skull.near_fracture = length(p - fracture_->centre);
+  if (fracture_ != nullptr) {
+    skull.near_fracture = length(p - fracture_->centre);
+    skull.pressed = fracture_->radii.x * smooth_step((20 - skull.near_fracture) / 6);
+  }
   if (skull.cavity < -2 * soft_ - 8) {  // in the brain; a depressed fragment reaches no deeper
     skull.skin = skull.cavity;
     return skull;
@@ -90,7 +93,7 @@ Head::Sample Head::at(const Point& p) const {
   Sample sample;
   const Skull skull = skull_at(p);
   if (skull.skin > soft_) return sample;
-  if (skull.cavity > -soft_) {
+  if (skull.cavity + skull.pressed > -soft_) {
     paint_outside(sample, p, skull);
     if (p.z < 12) paint_face(sample, p);
     paint_bone(sample, p, skull);
@@ -136,10 +139,8 @@ void Head::paint_face(Sample& sample, const Point& p) const {
 }
 
 void Head::paint_bone(Sample& sample, const Point& p, const Skull& skull) const {
-  float inner = skull.cavity;
+  const float inner = skull.cavity + skull.pressed;
   float thickness = skull.vault > skull.floor ? skull.thickness : 5;
-  if (fracture_ != nullptr && skull.near_fracture < 22)  // a depressed fragment
-    inner += fracture_->radii.x * smooth_step((20 - skull.near_fracture) / 6);
   const float middle = std::abs(inner - 0.5f * thickness) / (0.5f * thickness);
   const float hu = kDiploe + (kDense - kDiploe) * std::min(1.0f, middle * middle);
   blend(sample, hu, std::abs(inner - 0.5f * thickness) - 0.5f * thickness);

@@ -61,6 +61,7 @@ class Head {
     float thickness;
     float scalp;
     float near_fracture = 1e3f;  // distance to the middle of the fracture
+    float pressed = 0;           // how deep a fragment was pressed in here
   };
 
   // 1 inside, 0 outside.
