@@ -19,11 +19,34 @@ namespace {
 using config::Node;
 using Entries = std::vector<std::pair<std::string, Node>>;
 
+// parse(text) with its complaint put where the text stands.
+template <class Parse>
+auto parse_at(const Node& node, const Parse& parse) {
+  try {
+    return parse(node.as<std::string>());
+  } catch (const Error& error) {
+    node.complain(error.message(), error.hint());
+  }
+}
+
+// Names go into shards, tables and messages.
+std::string read_name(const Node& node) {
+  constexpr std::string_view kPunctuation = "_-.+";
+  std::string name = node.as<std::string>();
+  const auto plain = [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           kPunctuation.find(c) != std::string_view::npos;
+  };
+  if (name.empty() || name.size() > 80 || !std::ranges::all_of(name, plain))
+    node.complain("a name has 1 to 80 letters, digits and _ - . +");
+  return name;
+}
+
 std::string read_axes(const Node& node, const std::string& fallback) {
   node.check_keys({"axes"});
-  std::string axes = node.get<std::string>("axes", fallback);
-  parse_axes(axes);
-  return axes;
+  const auto axes = node.find("axes");
+  if (!axes) return fallback;
+  return parse_at(*axes, [](const std::string& code) { return parse_axes(code), code; });
 }
 
 double read_number(const Node& node, double low, double high) {
@@ -52,12 +75,12 @@ std::array<Filter, 3> read_filters(const Node& node) {
   const auto filter = node.find("filter");
   if (!filter) return {Filter::linear, Filter::linear, Filter::linear};
   if (filter->is_scalar()) {
-    const Filter all = parse_filter(filter->as<std::string>());
+    const Filter all = parse_at(*filter, parse_filter);
     return {all, all, all};
   }
   if (!filter->is_list() || filter->size() != 3) filter->complain("one filter, or three for D, H and W");
   std::array<Filter, 3> filters{};
-  for (std::size_t a = 0; a < 3; ++a) filters[a] = parse_filter(filter->item(a).as<std::string>());
+  for (std::size_t a = 0; a < 3; ++a) filters[a] = parse_at(filter->item(a), parse_filter);
   return filters;
 }
 
@@ -69,7 +92,7 @@ Step read_resize(const Node& node) {
 Step read_spacing(const Node& node) {
   node.check_keys({"mm", "filter", "align"});
   Spacing step{read_three<double>(node, "mm", 1000), read_filters(node), Align::edges};
-  step.align = parse_align(node.get<std::string>("align", "edges"));
+  if (const auto align = node.find("align")) step.align = parse_at(*align, parse_align);
   if (step.align == Align::centers && std::ranges::count(step.filters, Filter::area) != 0)
     node.complain("area needs whole fields of view", "align: edges, or another filter");
   return step;
@@ -92,7 +115,7 @@ Window read_window(const Node& node) {
 
 WindowedScan read_windowed_scan(const Node& node) {
   WindowedScan scan;
-  scan.name = node.at("name").as<std::string>();
+  scan.name = read_name(node.at("name"));
   if (const auto channels = node.find("channels")) {
     node.check_keys({"name", "channels"});
     for (const Node& channel : channels->items()) {
@@ -219,10 +242,14 @@ struct StepWriter {
 Profile parse_profile(const Node& node) {
   node.check_keys({"name", "modalities", "voxels", "steps"});
   Profile profile;
-  profile.name = node.at("name").as<std::string>();
+  profile.name = read_name(node.at("name"));
   if (const auto modalities = node.find("modalities")) profile.modalities = modalities->as<std::vector<std::string>>();
-  profile.voxels = parse_dtype(node.get<std::string>("voxels", "u8"));
-  levels_of(profile.voxels);
+  if (const auto voxels = node.find("voxels"))
+    profile.voxels = parse_at(*voxels, [](const std::string& type) {
+      const DType dtype = parse_dtype(type);
+      levels_of(dtype);
+      return dtype;
+    });
   for (const Node& step : node.at("steps").items()) profile.steps.push_back(read_step(step));
   grid_of(profile);
   return profile;

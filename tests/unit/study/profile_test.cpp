@@ -97,6 +97,13 @@ TEST(Profile, NamesWhatIsUnknown) {
   EXPECT_NE(complaint("  - orient: {axes: XYZ}").find("'XYZ'"), std::string::npos);
 }
 
+TEST(Profile, ComplaintsSayWhere) {
+  for (const char* steps : {"  - resize: {extents: [2, 4, 4], filter: [linear, cube, linear]}",
+                            "  - orient: {axes: XYZ}", "  - spacing: {mm: [1, 1, 1], align: edge}"})
+    EXPECT_NE(complaint(steps).find("profile:4"), std::string::npos) << complaint(steps);
+  fixtures::message_of([] { parse_profile("name: \"a\\nb\"\nsteps: []"); }, ErrorKind::usage);
+}
+
 TEST(Profile, RefusesWhatCannotWork) {
   const std::string windows = "  - windows: [{name: a, low: 0, high: 80}]\n",
                     grid = "  - resize: {extents: [2, 4, 4]}\n";
