@@ -168,7 +168,7 @@ Verdict settle_plane(Frame& frame) {
   return {};
 }
 
-Verdict read_plane(DcmItem& item, Frame& frame, bool with_position) {
+Verdict read_plane(DcmItem& item, const FileRecord& record, Frame& frame, bool with_position) {
   if (with_position && !read_position(item, frame)) return no_position("no image position");
   if (!read_orientation(item, frame)) return no_position("no image orientation");
   if (!read_spacing(item, frame)) return no_position("no pixel spacing");
@@ -178,7 +178,7 @@ Verdict read_plane(DcmItem& item, Frame& frame, bool with_position) {
   frame.temporal_position = integer_of(item, DCM_TemporalPositionIdentifier);
   frame.trigger_time = number_of(item, DCM_TriggerTime).value_or(0);
   frame.acquisition_number = integer_of(item, DCM_AcquisitionNumber);
-  frame.b_value = b_value_of(item);
+  if (record.tags.modality == "MR") frame.b_value = b_value_of(item);
   frame.stack_id = hash_of(text_of(item, DCM_StackID));
   frame.frame_type = hash_of(text_of(item, DCM_ImageType));
   return settle_plane(frame);
@@ -191,7 +191,7 @@ Verdict read_frames(DcmItem& item, FileRecord& record) {
   if (shared != nullptr || frames != nullptr) return read_enhanced(item, shared, frames, record);
   if (record.pixels.frames != 1) return no_position("frames without positions of their own");
   Frame frame;
-  if (Verdict verdict = read_plane(item, frame, true); verdict.reason != Reason::none) return verdict;
+  if (Verdict verdict = read_plane(item, record, frame, true); verdict.reason != Reason::none) return verdict;
   record.frames.push_back(frame);
   return {};
 }

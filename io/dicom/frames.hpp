@@ -19,7 +19,7 @@ Verdict read_mosaic(DcmItem& item, FileRecord& record);
 
 // Orientation, spacing, slope and what tells stacks apart, of a frame whose groups are `item`; the position too if
 // `with_position`.
-Verdict read_plane(DcmItem& item, Frame& frame, bool with_position);
+Verdict read_plane(DcmItem& item, const FileRecord& record, Frame& frame, bool with_position);
 // Whether the numbers are a plane. Directions that were rounded are made orthonormal again: along rows as it is.
 Verdict settle_plane(Frame& frame);
 

@@ -129,7 +129,7 @@ Verdict read_siemens(DcmItem& item, FileRecord& record) {
   const std::int32_t side = side_of(static_cast<std::int32_t>(*tiles));  // a square, its last rows may be empty
   if (!place_tiles(side, side, record)) return refuse("the tiles do not fill the image");
   Frame whole;
-  if (Verdict verdict = read_plane(item, whole, true); verdict.reason != Reason::none) return verdict;
+  if (Verdict verdict = read_plane(item, record, whole, true); verdict.reason != Reason::none) return verdict;
   const Vec3 normal = exact_normal(whole, *rounded);
   const double right = 0.5 * whole.spacing_w * (record.pixels.columns - record.columns);
   const double down = 0.5 * whole.spacing_h * (record.pixels.rows - record.rows);
@@ -151,7 +151,7 @@ Verdict read_uih(DcmItem& item, FileRecord& record) {
   const std::int32_t across = side_of(tiles);
   if (!place_tiles(across, (tiles + across - 1) / across, record)) return refuse("the tiles do not fill the image");
   Frame whole;
-  if (Verdict verdict = read_plane(item, whole, false); verdict.reason != Reason::none) return verdict;
+  if (Verdict verdict = read_plane(item, record, whole, false); verdict.reason != Reason::none) return verdict;
   DcmObject* next = nullptr;
   for (std::int32_t tile = 0; tile < tiles; ++tile) {
     next = items->nextInContainer(next);
@@ -168,6 +168,7 @@ Verdict read_uih(DcmItem& item, FileRecord& record) {
 }  // namespace
 
 bool is_mosaic(DcmItem& item, const FileRecord& record) {
+  if (record.tags.modality != "MR") return false;
   if (has_part(record.image_type, "MOSAIC") || has_part(record.image_type, "VFRAME")) return true;
   return private_element(item, 0x0065, kUih, 0x51) != nullptr;
 }

@@ -38,10 +38,9 @@ class StackReader {
   StackRead read() {
     StackRead result;
     describe(result.stack);
-    result.stack.voxels.resize(area_ * plan_.slices.size());
+    result.stack.voxels.reserve(area_ * plan_.slices.size());
     for (std::size_t slice = 0; slice < plan_.slices.size(); ++slice) read_slice(slice, result);
     judge_broken();
-    result.stack.voxels.resize(area_ * result.stack.origins.size());
     if (any_padding_) result.stack.padding = padding_;
     name_instances(result);
     return result;
@@ -58,14 +57,17 @@ class StackReader {
     stack.step_h = scaled(first.column, first.spacing_h), stack.step_w = scaled(first.row, first.spacing_w);
   }
 
-  // Into the next free place: slices that cannot be decoded leave none.
+  // The volume grows by a slice a time, so that its new zeros are still in the cache when values replace them.
   void read_slice(std::size_t slice, StackRead& result) {
-    const auto place = std::span(result.stack.voxels).subspan(area_ * result.stack.origins.size(), area_);
+    std::vector<float>& voxels = result.stack.voxels;
+    const std::size_t begin = voxels.size();
     try {
-      decode(slice, place);
+      voxels.resize(begin + area_);
+      decode(slice, std::span(voxels).subspan(begin));
       result.stack.origins.push_back(plan_.frame(slice).position);
     } catch (const Error& error) {
       const FileRecord& file = file_of(slice);
+      voxels.resize(begin);
       broken_.push_back(slice);
       if (last_error_.empty()) last_error_ = error.message();
       result.left_out.push_back(
