@@ -37,7 +37,13 @@ def write_contrastive(folder: Path) -> None:
     values.save(folder / "contrastive.safetensors", contrastive.make(), {"open_clip": contrastive.version()})
 
 
-FILES = {"contrastive": write_contrastive, "torch_ops": write_ops, "resample": write_resample, "small_hlip_f64": write_small_hlip}
+def write_bert(folder: Path) -> None:
+    from golden import bert  # pip install 'transformers<5'
+
+    values.save(folder / "bert.safetensors", bert.make(), bert.describe())
+
+
+FILES = {"contrastive": write_contrastive, "torch_ops": write_ops, "resample": write_resample, "small_hlip_f64": write_small_hlip, "bert": write_bert}
 
 
 def main() -> None:

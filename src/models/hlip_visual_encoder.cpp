@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include <cmath>
-
+#include "models/projection.hpp"
 #include "strata/base/error.hpp"
 #include "strata/models/hierarchical_vit3d.hpp"
 #include "strata/ops/concat.hpp"
@@ -11,16 +10,6 @@
 
 namespace strata::models {
 namespace {
-
-// PyTorch's linear layer starts uniform in ±1/sqrt(fan in); the published joint projection keeps that.
-nn::Linear::Options projection_options(std::int64_t in, std::int64_t out) {
-  nn::Linear::Options options;
-  options.bias = false;
-  options.weight_init = nn::Init::uniform(1.0 / std::sqrt(static_cast<double>(in)));
-  options.out_axes = {{"joint", out}};
-  options.in_axes = {{"embed", in}};
-  return options;
-}
 
 std::int64_t head_inputs(const HierarchicalVit3dConfig& config) {
   return config.head == Head::dinotxt ? 2 * config.width : config.width;
@@ -82,12 +71,6 @@ nn::StudyLayoutPtr HlipVisualEncoder::layout(Tape& tape, const StudyBatch& batch
   return std::make_shared<const nn::StudyLayout>(tape.ctx(), std::move(shape), std::move(kept));
 }
 
-// Embeddings are for losses: never narrower than f32.
-Variable HlipVisualEncoder::project(Tape& tape, const Variable& x) {
-  const Variable y = head_proj.forward(tape, x);
-  return tape.cast(y, ops::accumulation_type(y.dtype()));
-}
-
 // Only what the head reads is normalised: the last norm works row by row, so picking rows first gives the same numbers.
 nn::Tokens HlipVisualEncoder::head(Tape& tape, const nn::Tokens& tokens) {
   const nn::Tokens study = trunk.to_study(tape, tokens);
@@ -97,7 +80,7 @@ nn::Tokens HlipVisualEncoder::head(Tape& tape, const nn::Tokens& tokens) {
   if (config.head == Head::cls) {
     const Variable cls =
         trunk.norm.forward(tape, tape.apply1(ops::GatherRows{}, {study.rows, tape.constant(rows)}));  // [B, C]
-    return {project(tape, cls), study.layout, study.level};
+    return {project(tape, head_proj, cls), study.layout, study.level};
   }
   const Variable normed = trunk.norm.forward(tape, study.rows);
   const Variable prefix = tape.apply1(ops::GatherRows{}, {normed, tape.constant(rows)});  // [B·P, C]
@@ -105,7 +88,7 @@ nn::Tokens HlipVisualEncoder::head(Tape& tape, const nn::Tokens& tokens) {
       tape.apply1(ops::SegmentMean{trunk.prefix()}, {normed, tape.constant(segments.device_offsets())});  // [B, C]
   const Variable joined =
       tape.apply1(ops::Concat{1}, {prefix, tape.apply1(ops::GatherRows{}, {mean, tape.constant(of_study)})});
-  return {project(tape, joined), study.layout, study.level};
+  return {project(tape, head_proj, joined), study.layout, study.level};
 }
 
 double HlipVisualEncoder::block_flops(const nn::StudyLayout& layout, nn::Level level) const {

@@ -82,7 +82,6 @@ class HlipVisualEncoder final : public VisualEncoder {
   nn::Linear head_proj;
 
  private:
-  Variable project(Tape& tape, const Variable& x);
   nn::Tokens head(Tape& tape, const nn::Tokens& tokens);
   double block_flops(const nn::StudyLayout& layout, nn::Level level) const;
 };
