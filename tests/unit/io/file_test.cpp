@@ -66,6 +66,24 @@ TEST(File, ReadsRangesAndRefusesOthers) {
                "[test] " + name + " has 10 bytes, 4 were wanted at byte 18446744073709551615");
 }
 
+TEST(File, ReadsOneRangeIntoSeveralPlaces) {
+  const fixtures::ScratchFolder scratch;
+  std::string bytes;
+  for (int i = 0; i < 1000; ++i) bytes += static_cast<char>(i * 7);
+  fixtures::write_all(scratch.file("x"), bytes);
+  for (const InputFile& file :
+       {InputFile("test", scratch.file("x")), InputFile("test", "x", std::as_bytes(std::span(bytes)))}) {
+    std::string got(900, '\0');
+    std::vector<std::span<std::byte>> parts;  // more than one call takes, some empty
+    for (std::size_t at = 0, i = 0; at < got.size(); at += i++ % 7)
+      parts.push_back(std::as_writable_bytes(std::span(got)).subspan(at, std::min(i % 7, got.size() - at)));
+    file.read(50, parts);
+    EXPECT_EQ(got, bytes.substr(50, 900));
+    EXPECT_NE(fixtures::message_of([&] { file.read(101, parts); }, ErrorKind::data).find("has 1000 bytes"),
+              std::string::npos);
+  }
+}
+
 TEST(File, ShrinkingWhileReadIsAnErrorNotASignal) {
   const ScratchFolder folder;
   write_all(folder.file("a"), std::string(100, 'x'));
