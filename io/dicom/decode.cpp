@@ -18,10 +18,11 @@
 namespace strata::io::dicom {
 namespace {
 
-enum class Encoding { native, jpeg, jpeg2000, other };
+enum class Encoding { native, rle, jpeg, jpeg2000, other };
 
 Encoding encoding_of(const FileRecord& record) {
   if (record.pixels.native_offset) return Encoding::native;
+  if (record.transfer_syntax == UID_RLELosslessTransferSyntax) return Encoding::rle;
   for (const std::string_view uid : {UID_JPEG2000LosslessOnlyTransferSyntax, UID_JPEG2000TransferSyntax})
     if (record.transfer_syntax == uid) return Encoding::jpeg2000;
   for (const std::string_view uid : {UID_JPEGProcess1TransferSyntax, UID_JPEGProcess2_4TransferSyntax,
@@ -76,7 +77,6 @@ struct FrameReader::State {
   std::vector<std::byte> stream_of(std::int32_t index) const;
   void read_native(std::int32_t index);
   void swap_cells();
-  void read_jpeg2000(std::int32_t index);
   void read_by_dcmtk(std::int32_t index);
   void check_jpeg(std::int32_t index);
 
@@ -150,11 +150,6 @@ void FrameReader::State::swap_cells() {
                  cells.begin() + static_cast<std::ptrdiff_t>(at + width));
 }
 
-void FrameReader::State::read_jpeg2000(std::int32_t index) {
-  const std::vector<std::byte> stream = stream_of(index);
-  decode_jpeg2000(stream, pixels, cells);
-}
-
 // DCMTK decodes into a buffer of the header's size and leaves what a smaller image does not fill.
 void FrameReader::State::check_jpeg(std::int32_t index) {
   const auto fragments = sequence->card() - 1;
@@ -192,7 +187,8 @@ FrameReader& FrameReader::operator=(FrameReader&&) noexcept = default;
 std::span<const std::byte> FrameReader::frame(std::int32_t index) {
   switch (state_->encoding) {
     case Encoding::native: state_->read_native(index); break;
-    case Encoding::jpeg2000: state_->read_jpeg2000(index); break;
+    case Encoding::rle: decode_rle(state_->stream_of(index), state_->pixels, state_->cells); break;
+    case Encoding::jpeg2000: decode_jpeg2000(state_->stream_of(index), state_->pixels, state_->cells); break;
     case Encoding::jpeg:
     case Encoding::other: state_->read_by_dcmtk(index); break;
   }

@@ -31,4 +31,7 @@ class FrameReader {
 // A JPEG 2000 codestream (bare or in a JP2 file) of one component as cells (PS3.5 8.2.4).
 void decode_jpeg2000(std::span<const std::byte> stream, const PixelLayout& pixels, std::span<std::byte> cells);
 
+// A frame of run-length encoded cells.
+void decode_rle(std::span<const std::byte> stream, const PixelLayout& pixels, std::span<std::byte> cells);
+
 }  // namespace strata::io::dicom

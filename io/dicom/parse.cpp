@@ -164,7 +164,9 @@ void parse_header(const DicomBytes& bytes, Parsed& parsed) {
 }
 
 void parse_all(const DicomBytes& bytes, DcmFileFormat& file) {
-  GuardedStream stream(bytes.file(), {});
+  // A value's memory is asked for by the length it claims to have, so long ones are left in the file until a decoder
+  // asks: by then the parser has seen that the file holds them.
+  GuardedStream stream(bytes.file(), bytes.deflated() ? std::string() : bytes.file().path());
   file.transferInit();
   const OFCondition status = file.read(stream, EXS_Unknown, EGL_noChange, DCM_MaxReadLength);
   file.transferEnd();

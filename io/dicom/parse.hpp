@@ -52,7 +52,7 @@ struct Parsed {
 // All elements before the pixel data. Long values stay in the file until they are asked for.
 void parse_header(const DicomBytes& bytes, Parsed& parsed);
 
-// The whole data set with every value in memory, for decoders; what cannot be parsed: data error.
+// The whole data set for decoders, long values still in the file; what cannot be parsed: data error.
 void parse_all(const DicomBytes& bytes, DcmFileFormat& file);
 
 }  // namespace strata::io::dicom

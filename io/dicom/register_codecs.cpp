@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <dcmtk/config/osconfig.h>
 #include <dcmtk/dcmdata/dcdict.h>
-#include <dcmtk/dcmdata/dcrledrg.h>
 #include <dcmtk/dcmdata/dctk.h>
 #include <dcmtk/dcmjpeg/djdecode.h>
 #include <dcmtk/dcmjpls/djdecode.h>
@@ -20,7 +19,6 @@ void register_codecs() {
     OFLog::configure(OFLogger::OFF_LOG_LEVEL);
     STRATA_CHECK(dcmDataDict.isDictionaryLoaded(), environment, "dicom", "DCMTK finds no data dictionary",
                  "install the package dcmtk's libraries come with, or let DCMDICTPATH name dicom.dic");
-    DcmRLEDecoderRegistration::registerCodecs();
     DJDecoderRegistration::registerCodecs();
     DJLSDecoderRegistration::registerCodecs();
   });
