@@ -27,4 +27,7 @@ bool fuzz_json_lines(std::span<const std::byte> bytes);
 bool fuzz_dicom(std::span<const std::byte> bytes);
 bool fuzz_dicom_records(std::span<const std::byte> bytes);  // as what one rank sends another
 
+bool fuzz_shard(std::span<const std::byte> bytes);         // as a whole shard: header, checksum, tables
+bool fuzz_shard_header(std::span<const std::byte> bytes);  // as the header before a whole shard's tables and voxels
+
 }  // namespace strata::fuzz

@@ -15,5 +15,7 @@ struct Seed {
 std::vector<Seed> nifti_seeds();
 std::vector<Seed> csv_seeds();
 std::vector<Seed> json_lines_seeds();
+std::vector<Seed> shard_seeds();
+std::vector<Seed> shard_header_seeds();
 
 }  // namespace strata::fuzz

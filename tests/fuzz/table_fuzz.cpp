@@ -83,9 +83,7 @@ std::string as_json_lines(const Table& table) {
   return text;
 }
 
-Table read(std::string_view text) {
-  return io::read_table(std::as_bytes(std::span(text)), "fuzz", io::TableLimits{});
-}
+Table read(std::string_view text) { return io::read_table(std::as_bytes(std::span(text)), "fuzz", io::TableLimits{}); }
 
 // What ingest does with it: columns find their meaning, reports become sentences, rows find studies.
 void join_records(const Table& table) {
