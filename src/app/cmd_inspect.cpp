@@ -70,7 +70,7 @@ void inspect(const InspectOptions& options, comm::Communicator& world) {
       print(options.json ? json_text(report) : set_text(report));
     }
     STRATA_CHECK(damaged == 0, data, "inspect",
-                 fmt::format("{} scans in {} are damaged", damaged, io::printable(options.path, 400)),
+                 fmt::format("damaged scans in {}: {}", io::printable(options.path, 400), damaged),
                  "remove these shards and manifest.json and start the ingest again: it writes what is missing");
   });
 }
