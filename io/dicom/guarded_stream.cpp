@@ -23,10 +23,22 @@ double thread_seconds() {
 // The machine's own stack, which a sanitizer's detection of use after return moves locals away from.
 const char* stack_place() { return static_cast<const char*>(__builtin_frame_address(0)); }
 
+class Factory final : public DcmInputStreamFactory {
+ public:
+  Factory(const InputFile& file, std::uint64_t position) : file_(file), position_(position) {}
+  DcmInputStream* create() const override { return new GuardedStream(file_, position_); }
+  DcmInputStreamFactory* clone() const override { return new Factory(file_, position_); }
+  DcmInputStreamFactoryType ident() const override { return DFT_DcmInputFileStreamFactory; }
+
+ private:
+  InputFile file_;
+  std::uint64_t position_;
+};
+
 }  // namespace
 
-GuardedProducer::GuardedProducer(const InputFile& file)
-    : file_(file), stack_begin_(stack_place()), deadline_(thread_seconds() + kSeconds) {}
+GuardedProducer::GuardedProducer(const InputFile& file, std::uint64_t position)
+    : file_(file), position_(position), stack_begin_(stack_place()), deadline_(thread_seconds() + kSeconds) {}
 
 OFCondition GuardedProducer::status() const { return stopped_ != nullptr ? EC_InvalidStream : EC_Normal; }
 
@@ -66,5 +78,7 @@ offile_off_t GuardedProducer::skip(offile_off_t length) {
 void GuardedProducer::putback(offile_off_t count) {
   position_ -= std::min(static_cast<std::uint64_t>(std::max<offile_off_t>(count, 0)), position_);
 }
+
+DcmInputStreamFactory* GuardedStream::newFactory() const { return new Factory(producer_.file(), producer_.position()); }
 
 }  // namespace strata::io::dicom

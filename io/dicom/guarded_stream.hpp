@@ -10,7 +10,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
-#include <string>
 #include <vector>
 
 #include "strata/io/file.hpp"
@@ -19,7 +18,7 @@ namespace strata::io::dicom {
 
 class GuardedProducer final : public DcmProducer {
  public:
-  explicit GuardedProducer(const InputFile& file);
+  explicit GuardedProducer(const InputFile& file, std::uint64_t position = 0);
 
   OFBool good() const override { return stopped_ == nullptr; }
   OFCondition status() const override;
@@ -29,6 +28,7 @@ class GuardedProducer final : public DcmProducer {
   offile_off_t skip(offile_off_t length) override;
   void putback(offile_off_t count) override;
 
+  const InputFile& file() const { return file_; }
   std::uint64_t position() const { return position_; }
   const char* stopped() const { return stopped_; }  // why the limits ended the parse; null: they did not
 
@@ -47,19 +47,16 @@ class GuardedProducer final : public DcmProducer {
 
 class GuardedStream final : public DcmInputStream {
  public:
-  // `path` is where long values are read from later; empty: they are read at once.
-  GuardedStream(const InputFile& file, std::string path)
-      : DcmInputStream(&producer_), producer_(file), path_(std::move(path)) {}
+  explicit GuardedStream(const InputFile& file, std::uint64_t position = 0)
+      : DcmInputStream(&producer_), producer_(file, position) {}
 
-  DcmInputStreamFactory* newFactory() const override {
-    if (path_.empty()) return nullptr;
-    return new DcmInputFileStreamFactory(path_.c_str(), static_cast<offile_off_t>(producer_.position()));
-  }
+  // Long values are read from here when they are asked for: until then nothing is allocated for a length that the file
+  // only announces.
+  DcmInputStreamFactory* newFactory() const override;
   const GuardedProducer& producer() const { return producer_; }
 
  private:
   GuardedProducer producer_;
-  std::string path_;
 };
 
 }  // namespace strata::io::dicom

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <exception>
+
 #include "io/dicom/classify.hpp"
 #include "io/dicom/dicom.hpp"
 #include "io/dicom/fields.hpp"
@@ -13,6 +16,7 @@ namespace strata::io::dicom {
 namespace {
 
 constexpr std::uint32_t kUndefinedLength = 0xffffffff;
+constexpr std::uint64_t kMostCompression = 65536;  // a large black image in JPEG 2000 comes to a third of it
 
 void read_tags(DcmItem& item, FileRecord& record) {
   study::ScanTags& tags = record.tags;
@@ -47,16 +51,17 @@ Verdict judge_extent(const Parsed& parsed, std::uint64_t file_size, PixelLayout&
   const std::uint64_t there = file_size - parsed.pixels->offset;
   if (pixels.frames < 1) return {Reason::unsupported_pixels, fmt::format("{} frames", pixels.frames)};
   const auto frames = static_cast<std::uint64_t>(pixels.frames);
-  const DcmXfer xfer(parsed.syntax);
-  if (xfer.isEncapsulated() || parsed.pixels->length == kUndefinedLength) {
-    if (!xfer.isEncapsulated()) return {Reason::unreadable, "encapsulated pixels in a syntax that has none"};
-    return frames > there / 8 ? truncated(8 * frames, there) : Verdict{};
-  }
-  pixels.native_offset = parsed.pixels->offset;
-  pixels.big_endian = xfer.getPixelDataByteOrder() == EBO_BigEndian;
   const std::uint64_t needed = frames * static_cast<std::uint64_t>(pixels.rows) *
                                static_cast<std::uint64_t>(pixels.columns) *
                                static_cast<std::uint64_t>(pixels.bits_allocated / 8);
+  const DcmXfer xfer(parsed.syntax);
+  if (xfer.isEncapsulated() || parsed.pixels->length == kUndefinedLength) {
+    if (!xfer.isEncapsulated()) return {Reason::unreadable, "encapsulated pixels in a syntax that has none"};
+    const std::uint64_t least = std::max(8 * frames, needed / kMostCompression);
+    return least > there ? truncated(least, there) : Verdict{};
+  }
+  pixels.native_offset = parsed.pixels->offset;
+  pixels.big_endian = xfer.getPixelDataByteOrder() == EBO_BigEndian;
   const std::uint64_t held = std::min<std::uint64_t>(parsed.pixels->length, there);
   return needed > held ? truncated(needed, held) : Verdict{};
 }
@@ -112,7 +117,10 @@ FileRecord read_header(const std::string& path) {
   try {
     read(path, record);
   } catch (const Error& error) {
+    if (error.kind() == ErrorKind::internal) throw;
     settle(record, Reason::unreadable, error.kind() == ErrorKind::environment ? "may not be opened" : "cannot be read");
+  } catch (const std::exception&) {  // DCMTK lets those of its strings through
+    settle(record, Reason::unreadable, "the header cannot be parsed");
   }
   return record;
 }

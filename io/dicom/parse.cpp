@@ -146,7 +146,7 @@ void parse_header(const DicomBytes& bytes, Parsed& parsed) {
   const InputFile& file = bytes.file();
   if (const std::vector<std::byte> head = head_of(file, 1024); !has_magic(head) && !bare_data_set(head, file.size()))
     return reject(parsed, Reason::not_dicom, "no DICOM preamble and no data set at the beginning");
-  GuardedStream stream(file, bytes.deflated() ? std::string() : file.path());
+  GuardedStream stream(file);
   parsed.file.transferInit();
   const OFCondition status =
       parsed.file.readUntilTag(stream, EXS_Unknown, EGL_noChange, DCM_MaxReadLength, DCM_PixelData);
@@ -164,9 +164,7 @@ void parse_header(const DicomBytes& bytes, Parsed& parsed) {
 }
 
 void parse_all(const DicomBytes& bytes, DcmFileFormat& file) {
-  // A value's memory is asked for by the length it claims to have, so long ones are left in the file until a decoder
-  // asks: by then the parser has seen that the file holds them.
-  GuardedStream stream(bytes.file(), bytes.deflated() ? std::string() : bytes.file().path());
+  GuardedStream stream(bytes.file());
   file.transferInit();
   const OFCondition status = file.read(stream, EXS_Unknown, EGL_noChange, DCM_MaxReadLength);
   file.transferEnd();

@@ -49,10 +49,11 @@ struct Parsed {
   std::optional<PixelPlace> pixels;  // nothing: the data set has no pixel data
 };
 
-// All elements before the pixel data. Long values stay in the file until they are asked for.
+// All elements before the pixel data. Long values stay in `bytes`, which must outlive `parsed`, until they are asked
+// for.
 void parse_header(const DicomBytes& bytes, Parsed& parsed);
 
-// The whole data set for decoders, long values still in the file; what cannot be parsed: data error.
+// The whole data set, for decoders: `bytes` must live as long as the data set. What cannot be parsed: data error.
 void parse_all(const DicomBytes& bytes, DcmFileFormat& file);
 
 }  // namespace strata::io::dicom

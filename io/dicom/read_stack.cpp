@@ -40,7 +40,6 @@ class StackReader {
     describe(result.stack);
     result.stack.voxels.reserve(area_ * plan_.slices.size());
     for (std::size_t slice = 0; slice < plan_.slices.size(); ++slice) read_slice(slice, result);
-    judge_broken();
     if (any_padding_) result.stack.padding = padding_;
     name_instances(result);
     return result;
@@ -66,13 +65,22 @@ class StackReader {
       decode(slice, std::span(voxels).subspan(begin));
       result.stack.origins.push_back(plan_.frame(slice).position);
     } catch (const Error& error) {
-      const FileRecord& file = file_of(slice);
-      voxels.resize(begin);
-      broken_.push_back(slice);
-      if (last_error_.empty()) last_error_ = error.message();
-      result.left_out.push_back(
-          {file.path, Reason::broken_pixels, error.message(), file.tags.study_uid, file.tags.series_uid, 1});
+      if (error.kind() == ErrorKind::internal) throw;
+      leave_out(slice, error.message(), result);
+    } catch (const std::exception&) {  // DCMTK lets those of its strings through
+      reader_.reset();
+      leave_out(slice, "the pixel data cannot be decoded", result);
     }
+  }
+
+  void leave_out(std::size_t slice, const std::string& why, StackRead& result) {
+    const FileRecord& file = file_of(slice);
+    result.stack.voxels.resize(area_ * result.stack.origins.size());
+    broken_.push_back(slice);
+    open_frame_ = -1;
+    if (first_error_.empty()) first_error_ = why;
+    result.left_out.push_back({file.path, Reason::broken_pixels, why, file.tags.study_uid, file.tags.series_uid, 1});
+    judge_broken();
   }
 
   void decode(std::size_t slice, std::span<float> place) {
@@ -94,15 +102,16 @@ class StackReader {
     any_padding_ |= convert(image, padding_.value_or(0), place);
   }
 
+  // At once, so that a large broken file is not tried frame by frame.
   void judge_broken() const {
     const auto slices = static_cast<double>(plan_.slices.size()), broken = static_cast<double>(broken_.size());
     bool neighbours = false;
     for (std::size_t i = 1; i < broken_.size(); ++i) neighbours |= broken_[i] == broken_[i - 1] + 1;
     const bool few = broken <= std::max(1.0, plan_.options.broken_slices * slices) && !neighbours;
-    if (broken == 0 || (few && slices - broken >= static_cast<double>(plan_.options.min_slices))) return;
+    if (few && slices - broken >= static_cast<double>(plan_.options.min_slices)) return;
     fail(ErrorKind::data, "dicom",
-         fmt::format("{} of {} slices cannot be decoded, the first because {}", broken_.size(), plan_.slices.size(),
-                     last_error_));
+         fmt::format("{} or more of {} slices cannot be decoded, the first because {}", broken_.size(),
+                     plan_.slices.size(), first_error_));
   }
 
   void name_instances(StackRead& result) const {
@@ -124,7 +133,7 @@ class StackReader {
   std::span<const std::byte> cells_;
   bool any_padding_ = false;
   std::vector<std::size_t> broken_;
-  std::string last_error_;
+  std::string first_error_;
 };
 
 }  // namespace

@@ -181,8 +181,7 @@ TEST(DicomPixels, TooManyOrNeighbouringBrokenSlicesRejectTheStack) {
     const ScratchFolder scratch;
     const auto paths = write_slices(scratch, 12, broken);
     const auto message = message_of([&] { load(headers(paths)); }, ErrorKind::data);
-    EXPECT_NE(message.find(std::to_string(broken.size()) + " of 12 slices cannot be decoded"), std::string::npos)
-        << message;
+    EXPECT_NE(message.find("2 or more of 12 slices cannot be decoded"), std::string::npos) << message;
   }
 }
 
