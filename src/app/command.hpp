@@ -19,5 +19,6 @@ Action add_selftest(CLI::App& parser);
 Action add_phantom(CLI::App& parser);
 Action add_inspect(CLI::App& parser);
 Action add_view(CLI::App& parser);
+Action add_vocab(CLI::App& parser);
 
 }  // namespace strata::app

@@ -31,6 +31,7 @@ constexpr std::array kCommands{
     Command{"selftest", "in under two minutes: every op on every backend, gradients, a small training run",
             add_selftest},
     Command{"bench", "how fast this machine trains, in how much memory, and where the time goes", add_bench},
+    Command{"vocab", "reports to a WordPiece vocabulary, for text towers trained from scratch", add_vocab},
     Command{"embed", "weights and a volume to study embeddings", add_embed},
     Command{"phantom", "synthetic head-CT studies as DICOM files, with reports and labels", add_phantom},
     Command{"inspect", "what a set of study shards holds, and whether it is whole", add_inspect},

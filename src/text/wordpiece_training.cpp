@@ -185,7 +185,7 @@ void VocabularyTrainer::add(std::string_view text) {
 
 Vocabulary VocabularyTrainer::train(std::string name) const {
   std::vector<Counted> words(counts_.begin(), counts_.end());
-  STRATA_CHECK(!words.empty(), data, "vocabulary", fmt::format("there is no word in {} texts", texts_));
+  STRATA_CHECK(!words.empty(), data, "vocabulary", fmt::format("there is no word in {} texts", texts_), "give reports");
   std::ranges::sort(words);
   Merging merging(words, alphabet_of(words, options_.alphabet));
   const auto room = static_cast<std::size_t>(options_.size);

@@ -129,7 +129,11 @@ TEST(WordPieceTraining, Errors) {
   expect_error([&] { train({"abcd"}, options); }, ErrorKind::data,
                "[vocabulary] the characters alone are 12 pieces, the vocabulary is to have 8: ask for more pieces or a "
                "smaller alphabet");
-  expect_error([&] { train({" ", ""}, options); }, ErrorKind::data, "[vocabulary] there is no word in 2 texts");
+  expect_error(
+      [&] {
+        train({" ", ""}, options);
+      },
+      ErrorKind::data, "[vocabulary] there is no word in 2 texts: give reports");
 }
 
 }  // namespace
