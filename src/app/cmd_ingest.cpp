@@ -125,8 +125,9 @@ class ProgressLine {
   void show(const Progress& progress) {
     if (progress.stage != stage_) {
       stage_ = progress.stage;
-      begin_ = Clock::now();
+      begin_ = last_ = Clock::now();
       first_ = progress.done;
+      if (stage_ == Progress::Stage::headers) return;  // a rate of one file says nothing
     } else if (!due(progress)) {
       return;
     }
