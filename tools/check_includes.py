@@ -48,7 +48,7 @@ LIBRARIES = [
     ("Google Benchmark", r"benchmark/", ["perf/"]),
     ("fmt", r"fmt/", [""]),
 ]
-POSIX = re.compile(r"(sys/[a-z_]+|unistd|fcntl|signal|pthread|sched|execinfo|dlfcn|dirent|poll|stdlib|string|malloc|cxxabi|spawn|features)\.h$")
+POSIX = re.compile(r"(sys/[a-z_]+|unistd|fcntl|signal|pthread|sched|execinfo|dlfcn|dirent|fnmatch|poll|stdlib|string|malloc|cxxabi|spawn|features)\.h$")
 
 # Headers that the build writes, and the one floor that reads each.
 GENERATED = {"build_info.hpp": "app"}

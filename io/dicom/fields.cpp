@@ -20,11 +20,22 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
 }
 
+// Empty where it is absent, or where memory would be asked for that no text of a header needs: a claimed length is not
+// believed.
+OFString raw_text(DcmItem& item, const DcmTagKey& tag) {
+  constexpr Uint32 kLongestText = 1 << 16;
+  DcmElement* element = nullptr;
+  OFString text;
+  if (item.findAndGetElement(tag, element).bad() || element == nullptr || element->getLength() > kLongestText)
+    return {};
+  return element->getOFStringArray(text).good() ? text : OFString();
+}
+
 std::string in_utf8(DcmItem& item, const OFString& text) {
   const auto foreign = [](char c) { return static_cast<unsigned char>(c) >= 0x80 || c == 0x1b; };
   if (std::none_of(text.begin(), text.end(), foreign)) return {text.data(), text.size()};
-  OFString charset, converted;
-  item.findAndGetOFStringArray(DCM_SpecificCharacterSet, charset);
+  OFString converted;
+  const OFString charset = raw_text(item, DCM_SpecificCharacterSet);
   DcmSpecificCharacterSet converter;
   if (converter.selectCharacterSet(charset).good() && converter.convertString(text, converted).good())
     return {converted.data(), converted.size()};
@@ -66,9 +77,7 @@ std::optional<double> number_in(DcmElement& element, unsigned long index) {
 }  // namespace
 
 std::string text_of(DcmItem& item, const DcmTagKey& tag) {
-  OFString text;
-  if (item.findAndGetOFStringArray(tag, text).bad()) return {};
-  return std::string(trimmed(in_utf8(item, text)));
+  return std::string(trimmed(in_utf8(item, raw_text(item, tag))));
 }
 
 std::optional<double> number_of(DcmItem& item, const DcmTagKey& tag, unsigned long index) {
