@@ -21,12 +21,12 @@ std::string_view trimmed(std::string_view text) {
 }
 
 // Empty where it is absent, or where memory would be asked for that no text of a header needs: a claimed length is not
-// believed.
+// believed (and getLength() would load the value).
 OFString raw_text(DcmItem& item, const DcmTagKey& tag) {
   constexpr Uint32 kLongestText = 1 << 16;
   DcmElement* element = nullptr;
   OFString text;
-  if (item.findAndGetElement(tag, element).bad() || element == nullptr || element->getLength() > kLongestText)
+  if (item.findAndGetElement(tag, element).bad() || element == nullptr || element->getLengthField() > kLongestText)
     return {};
   return element->getOFStringArray(text).good() ? text : OFString();
 }
@@ -60,6 +60,7 @@ std::optional<double> binary(Element& element, OFCondition (Element::*get)(Value
 }
 
 std::optional<double> number_in(DcmElement& element, unsigned long index) {
+  if (element.getLengthField() > 4096) return std::nullopt;
   switch (element.ident()) {
     case EVR_FD: return binary(element, &DcmElement::getFloat64, index);
     case EVR_FL: return binary(element, &DcmElement::getFloat32, index);
@@ -70,7 +71,7 @@ std::optional<double> number_in(DcmElement& element, unsigned long index) {
     default: break;
   }
   OFString text;
-  if (element.getLength() > 4096 || element.getOFString(text, index).bad()) return std::nullopt;
+  if (element.getOFString(text, index).bad()) return std::nullopt;
   return parsed({text.data(), text.size()});
 }
 
@@ -119,7 +120,7 @@ std::optional<double> private_number(DcmItem& item, std::uint16_t group, std::st
   const DcmEVR vr = element->ident();
   if (vr != EVR_UN && vr != EVR_OB && vr != EVR_UNKNOWN && vr != EVR_UNKNOWN2B) return number_in(*element, index);
   Uint8* bytes = nullptr;
-  const std::size_t length = element->getLength();
+  const std::size_t length = element->getLengthField();
   if (length > 4096 || element->getUint8Array(bytes).bad() || bytes == nullptr) return std::nullopt;
   std::string_view rest(reinterpret_cast<const char*>(bytes), length);
   for (unsigned long skip = 0; skip < index && !rest.empty(); ++skip)

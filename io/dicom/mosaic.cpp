@@ -90,7 +90,7 @@ std::optional<Vec3> rounded_normal(DcmItem& item) {
   DcmElement* header = private_element(item, 0x0029, "SIEMENS CSA HEADER", 0x10);
   Uint8* bytes = nullptr;
   constexpr Uint32 kLongestHeader = 1 << 22;  // real ones have 10 to 20 kB
-  if (header == nullptr || header->getLength() > kLongestHeader) return std::nullopt;
+  if (header == nullptr || header->getLengthField() > kLongestHeader) return std::nullopt;
   if (header->getUint8Array(bytes).bad() || bytes == nullptr) return std::nullopt;
   const auto lps = CsaHeader({bytes, header->getLength()}).vector("SliceNormalVector");
   if (!lps) return std::nullopt;
