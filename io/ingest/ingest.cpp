@@ -141,6 +141,9 @@ class Ingest {
 
   // The plan is that of an earlier start, or the first. Then the reports of this start's headers.
   void agree() {
+    STRATA_CHECK(!studies_.empty(), data, "ingest",
+                 fmt::format("none of {} files belongs to a study that can be used", result_.files),
+                 "see " + reasons());
     std::string finished;
     if (root()) {
       journal_->agree(fingerprint());
@@ -149,9 +152,6 @@ class Ingest {
     }
     result_.already_finished = !comm::broadcast_text(group_, finished).empty();
     if (result_.already_finished) return;
-    STRATA_CHECK(!studies_.empty(), data, "ingest",
-                 fmt::format("none of {} files belongs to a study that can be used", result_.files),
-                 "see " + reasons());
     journal_->write_part(fmt::format("headers-{:05}", group_.rank()), headers_.lines());
   }
 

@@ -159,7 +159,9 @@ class ProgressLine {
                            ranks_ > 1 ? " (one rank's share)" : "", rate);
       case Progress::Stage::studies: break;
     }
-    if (progress.done == first_) return fmt::format("ingest: {} studies in {} shards", progress.total, progress.shards);
+    if (progress.done == first_)
+      return fmt::format("ingest: {} studies in {} shards{}", progress.total, progress.shards,
+                         progress.resumed ? ", going on behind those that were finished" : "");
     const double left = static_cast<double>(progress.total - progress.done) / std::max(rate, 1e-9);
     return fmt::format("ingest: studies {} of {}, shard {} of {}, {:.1f} studies a second, {:.0f} s left",
                        progress.done, progress.total, progress.shard, progress.shards, rate, left);

@@ -158,6 +158,7 @@ TEST_F(Ingest, SaysWhatIsWrongBeforeItBegins) {
   says(strata("ingest head_ct --from /not/there" + to), 3, "'/not/there' cannot be opened");
   says(strata("ingest head_ct --from " + file("source") + to + " --split train=0.5"), 2, "add up to 0.5");
   says(strata("ingest brain_mri --from " + file("source") + to), 3, "unwanted_modality");
+  EXPECT_EQ(strata(arguments("never")).code, 0) << "a start that found nothing leaves the folder free for another";
   fs::create_directory(file("empty"));
   says(strata("ingest head_ct --from " + file("empty") + to), 3, "there are no files");
 }
