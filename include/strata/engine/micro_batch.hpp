@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From a loader's batch (host memory, sentences) to what an objective takes (device, pieces of words).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "strata/data/batch.hpp"
+#include "strata/objectives/objective.hpp"
+#include "strata/text/wordpiece.hpp"
+
+namespace strata::engine {
+
+enum class ReportPart : std::uint8_t {
+  report,      // all sentences
+  findings,    // those before a heading IMPRESSION, CONCLUSION or OPINION; the report where there is none
+  impression,  // those from it on; the report where there is none
+};
+
+// The sentences of a part, joined with blanks behind `prefix`.
+std::string text_of(const std::vector<std::string>& sentences, ReportPart part, const std::string& prefix);
+
+struct TextReading {
+  std::shared_ptr<const text::WordPieceTokenizer> tokenizer;  // null: no texts
+  std::int64_t context = 256;                                 // most pieces, [CLS] and [SEP] included
+  std::string prefix;
+  std::vector<ReportPart> parts{ReportPart::report};  // one text each
+};
+
+// Uploads voxels with the published intensity normalisation and makes the texts. An empty batch: an empty result.
+objectives::MicroBatch micro_batch(const Context& ctx, const data::Batch& batch, const TextReading& reading);
+
+}  // namespace strata::engine

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A language-image model as a run's configuration describes it, new or out of a checkpoint. What train, eval, embed and
+// export all build on.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "app/run_config.hpp"
+#include "strata/comm/communicator.hpp"
+#include "strata/io/checkpoint_store.hpp"
+#include "strata/objectives/image_text.hpp"
+#include "strata/text/wordpiece.hpp"
+
+namespace strata::app {
+
+struct ImageTextModel {
+  std::unique_ptr<objectives::ImageTextObjective> objective;  // owns both towers
+  std::shared_ptr<const text::WordPieceTokenizer> tokenizer;
+  std::string vocabulary;  // the file's contents, as checkpoints keep it
+};
+
+// Sizes, locks and settings, and with `weights` the values they start with: by seed, and from the files that the
+// configuration names. `vocabulary`: contents, where the caller has them (a checkpoint's); empty: from the file.
+ImageTextModel build_model(Context& ctx, const RunConfig& run, const std::string& vocabulary, bool weights);
+
+// `path`: a run's folder (its last checkpoint, or the best one with `best`), or one checkpoint. In evaluation the
+// averaged weights are taken where there are some. Collective.
+struct LoadedModel {
+  RunConfig run;
+  ImageTextModel model;
+  std::int64_t step = 0;
+  std::string path;
+};
+LoadedModel load_model(Context& ctx, comm::Communicator& world, const std::string& path, bool best);
+
+}  // namespace strata::app

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// All that a training run may be told, as `strata train` reads it from YAML (configs/run and what that composes) and
+// keeps it with the run: what stands in a checkpoint's config.yaml is this, resolved, and builds the same model again.
+// The schema gives types, units, ranges and help (strata train --help-config); what must hold between fields is judged
+// there too.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "strata/autograd/tape.hpp"
+#include "strata/config/schema.hpp"
+#include "strata/models/bert_text_encoder.hpp"
+#include "strata/models/hierarchical_vit3d.hpp"
+#include "strata/objectives/image_text.hpp"
+#include "strata/optim/optimizer.hpp"
+#include "strata/optim/schedule.hpp"
+
+namespace strata::app {
+
+enum class Start : std::uint8_t {
+  scratch,
+  mae2d,    // a 2-D MAE ViT (timm names)
+  weights,  // tensors under the published names: an export, a published checkpoint
+};
+
+// The image tower. `variant` gives all sizes; a size that is named here replaces the variant's.
+struct ModelSettings {
+  std::string variant;
+  std::optional<std::vector<std::int64_t>> image, patch;  // D, H, W; voxels
+  std::optional<std::int64_t> channels, width, depth, heads, mlp_ratio, max_scans, register_tokens, joint_width;
+  std::optional<models::Head> head;
+  std::optional<std::vector<std::int64_t>> slice_blocks, scan_blocks, study_blocks;
+  double drop_path = 0, patch_dropout = 0;
+  Start start = Start::scratch;
+  std::string weights;  // of `start`
+};
+
+// The text tower.
+struct TextSettings {
+  std::string variant = "bert_base";
+  std::optional<std::int64_t> width, depth, heads, hidden, positions;
+  std::string weights;     // a Hugging Face folder or .safetensors; empty: from scratch
+  std::string vocabulary;  // vocab.txt or tokenizer.json; empty: the one beside `weights`
+  std::int64_t context = 256;
+  std::string prefix;                        // "This MRI study shows: "
+  std::vector<std::string> parts{"report"};  // of a report, one a text; two for the dual form
+  bool shuffle_sentences = true;             // in training
+  double dropout = 0.1;
+  models::TextPooling pooling = models::TextPooling::cls;
+  bool locked = false;           // the tower; the projection trains
+  std::int64_t free_layers = 0;  // the last ones, of a locked tower
+  bool norms_train = false;      // of a locked tower
+};
+
+struct ObjectiveSettings {
+  objectives::ContrastiveKind kind = objectives::ContrastiveKind::clip;
+  std::optional<double> logit_scale, logit_bias;  // where they start: ln(1/0.07); ln 10 and −10 for siglip
+  std::int64_t block_rows = 1024;
+};
+
+// Sets of shards. Studies that any of `splits` (empty: all) holds, of the folds.
+struct SetSettings {
+  std::string path;
+  double weight = 0;  // share of the order; all 0: as many as there are studies
+  std::vector<std::string> splits;
+  std::vector<std::int64_t> folds, without_folds;
+};
+
+struct DataSettings {
+  std::vector<SetSettings> train;
+  std::vector<SetSettings> eval;  // held-out studies
+  std::int64_t max_scans = 0;     // of a study in training; 0: all
+  std::int64_t tokens = 0;        // most tokens of a micro-batch, after patch dropout; 0: the step in one a rank
+  int threads = 1;                // that read
+  double buffer_gib = 0, cache_gib = 0;
+  bool shuffled_reports = false;  // each study gets another one's: a control, which must learn nothing
+};
+
+struct OptimSettings {
+  optim::Algorithm algorithm = optim::Algorithm::adamw;
+  double lr = 5e-4, beta1 = 0.9, beta2 = 0.95, eps = 1e-6, weight_decay = 0.2, momentum = 0.9;
+  double text_lr_scale = 1;
+  double clip = 0;  // largest norm of the gradient; 0: none
+  optim::ScheduleKind schedule = optim::ScheduleKind::cosine;
+  double end_lr = 0;
+  std::int64_t warm_up = 0, cool_down = 0;  // steps
+  double ema = 0;                           // decay of averaged weights, used in evaluation; 0: none
+};
+
+struct TrainSettings {
+  std::int64_t batch = 64;  // studies a step, on all ranks
+  std::int64_t steps = 0;   // either of the two
+  double epochs = 0;
+  std::int64_t log_every = 10, eval_every = 0, checkpoint_every = 0;  // steps; 0: at the end alone
+  double checkpoint_minutes = 0;                                      // also after so long; 0: not
+  std::int64_t keep = 2;                                              // last checkpoints, beside the best
+  std::string best = "eval/auroc";  // the value whose highest checkpoint stays; of a "loss" the lowest
+};
+
+struct RunConfig {
+  std::string name = "run";
+  std::string output = "runs";  // the run's folder is output/name
+  std::uint64_t seed = 1;       // read as int64 from YAML
+  std::string backend;          // empty: the best there is
+  DType dtype = DType::f32;     // bf16: mixed precision
+  autograd::Checkpointing checkpointing = autograd::Checkpointing::none;
+  double peak_tflops = 0;  // of the whole job, for the share of it that is reached; 0: not reported
+  ModelSettings model;
+  TextSettings text;
+  ObjectiveSettings objective;
+  DataSettings data;
+  OptimSettings optim;
+  TrainSettings train;
+  std::string zero_shot;  // a label set of configs/eval for evaluations while training; empty: none
+};
+
+config::Schema<RunConfig> run_schema();
+
+// "run/quickstart", "quickstart" or a file, composed, with overrides, read and judged.
+struct ReadRun {
+  RunConfig run;
+  std::string resolved;  // canonical YAML: parse gives the same run
+};
+ReadRun read_run(const std::string& name, const std::vector<std::string>& overrides);
+RunConfig parse_run(const std::string& resolved, const std::string& name);
+
+models::HierarchicalVit3dConfig visual_config(const ModelSettings& settings);
+
+}  // namespace strata::app
