@@ -58,6 +58,7 @@ macro(strata_find_formats)
   # folder, and the folders it cannot do without
   strata_needs_folders(src/study src/config)
   strata_needs_folders(io/phantom src/study io/image)
+  strata_needs_folders(io/plot io/image)
   strata_needs_folders(io/ingest src/study io/dicom io/nifti io/table io/identity io/shard)
 endmacro()
 
