@@ -4,7 +4,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "strata/data/batch.hpp"
@@ -19,14 +21,18 @@ enum class ReportPart : std::uint8_t {
   impression,  // those from it on; the report where there is none
 };
 
-// The sentences of a part, joined with blanks behind `prefix`.
-std::string text_of(const std::vector<std::string>& sentences, ReportPart part, const std::string& prefix);
+ReportPart parse_report_part(std::string_view name);  // unknown: usage error with the nearest one
+std::vector<std::string> part_of(const std::vector<std::string>& sentences, ReportPart part);
 
+// A text is the prefix and the sentences of a part of the report, with blanks between them.
 struct TextReading {
   std::shared_ptr<const text::WordPieceTokenizer> tokenizer;  // null: no texts
   std::int64_t context = 256;                                 // most pieces, [CLS] and [SEP] included
   std::string prefix;
   std::vector<ReportPart> parts{ReportPart::report};  // one text each
+  // Training may shuffle the sentences of a part, keyed by this seed and the study's ordinal. The loader must then
+  // leave them in their order, or headings lose what follows them.
+  std::optional<std::uint64_t> shuffle_seed{};
 };
 
 // Uploads voxels with the published intensity normalisation and makes the texts. An empty batch: an empty result.

@@ -34,10 +34,11 @@ class ImageTextObjective final : public Objective {
   ImageTextObjective(const Context& ctx, std::unique_ptr<models::VisualEncoder> visual,
                      std::unique_ptr<models::TextEncoder> text, const ImageTextOptions& options);
 
-  // Features: the image embeddings [B, C] or [B, e, C], then a text embedding [B, C] for each of the e. Not normalised.
+  // Features: e image embeddings, then e text embeddings, each [B, C]; not normalised.
   std::vector<TensorSpec> features() const override;
   std::vector<Variable> encode(Tape& tape, const MicroBatch& batch) override;
   Outcome loss(Context& ctx, GlobalBatch& global, std::span<const Tensor> mine) override;
+  Work work(const Context& ctx, const MicroBatch& batch) override;
   void after_step(Context& ctx) override;
 
   models::VisualEncoder& visual() { return *visual_; }
@@ -45,9 +46,15 @@ class ImageTextObjective final : public Objective {
   std::int64_t pairs() const { return visual_->embeddings_a_study(); }  // e
   const ImageTextOptions& options() const { return options_; }
 
+  // The two halves of `encode`, for who wants one tower alone: e image embeddings; one text embedding.
+  std::vector<Variable> encode_images(Tape& tape, const models::StudyBatch& studies);
+  Variable encode_texts(Tape& tape, const models::TextBatch& texts);
+
   std::vector<nn::ParameterPtr> logit_scale, logit_bias;  // [pairs] each a scalar; no bias for CLIP
 
  private:
+  ContrastiveLoss pair_loss(Context& ctx, GlobalBatch& global, std::span<const Tensor> mine, std::size_t pair);
+
   ImageTextOptions options_;
   std::unique_ptr<models::VisualEncoder> visual_;
   std::unique_ptr<models::TextEncoder> text_;

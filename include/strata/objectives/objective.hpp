@@ -41,6 +41,12 @@ struct Outcome {
   std::vector<std::pair<std::string, double>> figures;  // for people: "logit_scale"
 };
 
+// What a micro-batch costs: 2·m·n·k a product, 4·Tq·Tk·C attention; a step of training three times that.
+struct Work {
+  std::int64_t tokens = 0;  // patch tokens that enter the first block, pieces of words
+  double forward_flops = 0;
+};
+
 class Objective : public nn::Module {
  public:
   // What `encode` gives for B studies; the first extent, B, is 0 here. A rank without studies in a round gives these.
@@ -51,6 +57,7 @@ class Objective : public nn::Module {
   // none. Adds this rank's share of the gradients of the objective's own parameters (temperatures) to their leaves:
   // shares add up over ranks. Collective over `global`.
   virtual Outcome loss(Context& ctx, GlobalBatch& global, std::span<const Tensor> mine) = 0;
+  virtual Work work(const Context& ctx, const MicroBatch& batch) = 0;
   // Behind the optimizer's step: clamps, teachers.
   virtual void after_step(Context& ctx) { (void)ctx; }
 };
