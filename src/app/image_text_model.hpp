@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "app/run_config.hpp"
 #include "strata/comm/communicator.hpp"
@@ -18,11 +19,13 @@ namespace strata::app {
 struct ImageTextModel {
   std::unique_ptr<objectives::ImageTextObjective> objective;  // owns both towers
   std::shared_ptr<const text::WordPieceTokenizer> tokenizer;
-  std::string vocabulary;  // the file's contents, as checkpoints keep it
+  std::string vocabulary;          // the file's contents, as checkpoints keep it
+  std::vector<std::string> notes;  // what was read from where, and what of it was not used: for people, once a job
 };
 
-// Sizes, locks and settings, and with `weights` the values they start with: by seed, and from the files that the
-// configuration names. `vocabulary`: contents, where the caller has them (a checkpoint's); empty: from the file.
+// Sizes, locks and settings, and with `weights` the values they start with: by seed, then text.weights, then
+// model.start, whose file wins where it holds a text tower too. `vocabulary`: contents, where the caller has them (a
+// checkpoint's); empty: from the file. Not collective: every rank reads the files itself, which nobody writes.
 ImageTextModel build_model(Context& ctx, const RunConfig& run, const std::string& vocabulary, bool weights);
 
 // `path`: a run's folder (its last checkpoint, or the best one with `best`), or one checkpoint. In evaluation the
