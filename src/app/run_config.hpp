@@ -3,7 +3,8 @@
 // All that a training run may be told, as `strata train` reads it from YAML (configs/run and what that composes) and
 // keeps it with the run: what stands in a checkpoint's config.yaml is this, resolved, and builds the same model again.
 // The schema gives types, units, ranges and help (strata train --help-config); what must hold between fields is judged
-// there too.
+// there too. What only a run on data needs (sets, a vocabulary) is not: a configuration without them can be shown,
+// rehearsed and completed from the command line. check_complete judges that.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +14,11 @@
 
 #include "strata/autograd/tape.hpp"
 #include "strata/config/schema.hpp"
+#include "strata/engine/micro_batch.hpp"
 #include "strata/models/bert_text_encoder.hpp"
 #include "strata/models/hierarchical_vit3d.hpp"
 #include "strata/objectives/image_text.hpp"
+#include "strata/optim/groups.hpp"
 #include "strata/optim/optimizer.hpp"
 #include "strata/optim/schedule.hpp"
 
@@ -27,7 +30,8 @@ enum class Start : std::uint8_t {
   weights,  // tensors under the published names: an export, a published checkpoint
 };
 
-// The image tower. `variant` gives all sizes; a size that is named here replaces the variant's.
+// The image tower. `variant` gives all sizes; a size that is named here replaces the variant's. Without a variant:
+// image, patch, width, depth, heads and the blocks of each attention level.
 struct ModelSettings {
   std::string variant;
   std::optional<std::vector<std::int64_t>> image, patch;  // D, H, W; voxels
@@ -39,7 +43,8 @@ struct ModelSettings {
   std::string weights;  // of `start`
 };
 
-// The text tower.
+// The text tower. A size that is named here replaces the variant's; a new width brings heads of 64 and four times as
+// much between the products of an MLP, unless these are named too.
 struct TextSettings {
   std::string variant = "bert_base";
   std::optional<std::int64_t> width, depth, heads, hidden, positions;
@@ -47,7 +52,7 @@ struct TextSettings {
   std::string vocabulary;  // vocab.txt or tokenizer.json; empty: the one beside `weights`
   std::int64_t context = 256;
   std::string prefix;                        // "This MRI study shows: "
-  std::vector<std::string> parts{"report"};  // of a report, one a text; two for the dual form
+  std::vector<std::string> parts{"report"};  // of a report, a text each; as many as the image head has embeddings
   bool shuffle_sentences = true;             // in training
   double dropout = 0.1;
   models::TextPooling pooling = models::TextPooling::cls;
@@ -71,10 +76,12 @@ struct SetSettings {
 };
 
 struct DataSettings {
+  std::string root;  // that paths of sets start from; read_run puts it before them, and empties it
   std::vector<SetSettings> train;
   std::vector<SetSettings> eval;  // held-out studies
   std::int64_t max_scans = 0;     // of a study in training; 0: all
-  std::int64_t tokens = 0;        // most tokens of a micro-batch, after patch dropout; 0: the step in one a rank
+  std::int64_t tokens = 0;        // most tokens of a micro-batch, after patch dropout; 0: no limit
+  std::int64_t multiple_of = 1;   // micro-batches a step are a multiple of it: of the ranks, and none is idle
   int threads = 1;                // that read
   double buffer_gib = 0, cache_gib = 0;
   bool shuffled_reports = false;  // each study gets another one's: a control, which must learn nothing
@@ -98,17 +105,23 @@ struct TrainSettings {
   std::int64_t log_every = 10, eval_every = 0, checkpoint_every = 0;  // steps; 0: at the end alone
   double checkpoint_minutes = 0;                                      // also after so long; 0: not
   std::int64_t keep = 2;                                              // last checkpoints, beside the best
-  std::string best = "eval/auroc";  // the value whose highest checkpoint stays; of a "loss" the lowest
+  // The value whose highest checkpoint stays (of a "loss" the lowest). Empty: read_run chooses eval/auroc where there
+  // is a label set, eval/loss where there are held-out studies; still empty: no best.
+  std::string best;
 };
 
 struct RunConfig {
-  std::string name = "run";
+  std::string name = "run";     // read_run takes the configuration's where there is none
   std::string output = "runs";  // the run's folder is output/name
-  std::uint64_t seed = 1;       // read as int64 from YAML
-  std::string backend;          // empty: the best there is
-  DType dtype = DType::f32;     // bf16: mixed precision
+  std::uint64_t seed = 1;
+  std::string backend;       // empty: the best there is
+  int threads = 0;           // of the backend, of each rank; 0: as the environment says
+  DType dtype = DType::f32;  // bf16: mixed precision
   autograd::Checkpointing checkpointing = autograd::Checkpointing::none;
   double peak_tflops = 0;  // of the whole job, for the share of it that is reached; 0: not reported
+  // Where both towers and the temperatures start together: a run's folder, a checkpoint, or a .safetensors file of the
+  // whole model (published names). Empty: each as its own part says.
+  std::string start_from;
   ModelSettings model;
   TextSettings text;
   ObjectiveSettings objective;
@@ -119,8 +132,10 @@ struct RunConfig {
 };
 
 config::Schema<RunConfig> run_schema();
+std::string run_help();  // every field with type, unit, range and default; and the configurations to choose from
 
-// "run/quickstart", "quickstart" or a file, composed, with overrides, read and judged.
+// "run/quickstart", "quickstart" (of configs/run) or a file, composed, with overrides, read and judged. All that is
+// wrong: one usage error.
 struct ReadRun {
   RunConfig run;
   std::string resolved;  // canonical YAML: parse gives the same run
@@ -128,6 +143,18 @@ struct ReadRun {
 ReadRun read_run(const std::string& name, const std::vector<std::string>& overrides);
 RunConfig parse_run(const std::string& resolved, const std::string& name);
 
+// A run needs sets with paths, and a vocabulary. Usage error that names what is missing and how to give it.
+void check_complete(const RunConfig& run);
+
+// What the parts of a run are to the floors below.
 models::HierarchicalVit3dConfig visual_config(const ModelSettings& settings);
+models::BertConfig text_config(const TextSettings& settings, std::int64_t vocabulary, std::int64_t joint_width);
+std::vector<engine::ReportPart> report_parts(const TextSettings& settings);
+objectives::ImageTextOptions objective_options(const ObjectiveSettings& settings);
+optim::OptimizerConfig optimizer_config(const OptimSettings& settings);
+std::vector<optim::GroupRule> optimizer_rules(const OptimSettings& settings);  // no decay; the text tower's rate
+optim::ScheduleConfig schedule_config(const OptimSettings& settings, std::int64_t steps);
+// `studies`: of all training sets, what an epoch means. Epochs end with their last whole step; at least one step.
+std::int64_t total_steps(const TrainSettings& settings, std::int64_t studies);
 
 }  // namespace strata::app

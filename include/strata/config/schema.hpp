@@ -15,9 +15,9 @@
 //   Schema<Run> schema;  schema.group("optim", &Run::optim, optim_schema(), "the optimizer");
 //   const Run run = schema.read(composed.config);
 //
-// Members: bool, int, int64_t, double, std::string, std::vector and std::array of them, std::optional (null: none),
-// enums with the names of their values, groups of other schemas, lists of groups. Reading collects everything that is
-// wrong and says it in one usage error.
+// Members: bool, int, int64_t, uint64_t (up to 2^63 − 1), double, std::string, std::vector and std::array of them,
+// std::optional (null: none), enums with the names of their values, groups of other schemas, lists of groups. Reading
+// collects everything that is wrong and says it in one usage error.
 #pragma once
 
 #include <array>
@@ -101,6 +101,21 @@ struct Binding<V> {
   }
 };
 
+template <>
+struct Binding<std::uint64_t> {
+  static std::string type() { return "whole number"; }
+  static void read(const Node& node, std::uint64_t& value) {
+    const auto number = node.as<std::int64_t>();
+    if (number < 0) node.complain("is negative");
+    value = static_cast<std::uint64_t>(number);
+  }
+  static Node write(std::uint64_t value) { return Node::of(static_cast<std::int64_t>(value)); }
+  template <class F>
+  static void numbers(std::uint64_t value, const F& f) {
+    f(static_cast<double>(value));
+  }
+};
+
 template <class V>
 struct Binding<std::vector<V>> {
   static std::string type() { return "list of " + plural(Binding<V>::type()); }
@@ -168,6 +183,28 @@ std::size_t choose(const Node& node, const std::vector<std::string>& names);
 std::string leaf(const Node& node);  // a default on one line
 void check_known(const Node& map, const Description& description, Problems& problems);
 
+// The values of an enum and what they are called.
+template <class E>
+class Names {
+ public:
+  explicit Names(std::vector<std::pair<std::string, E>> values) : values_(std::move(values)) {}
+
+  E read(const Node& node) const { return values_[choose(node, texts())].second; }
+  Node write(E wanted) const {
+    for (const auto& [text, value] : values_)
+      if (value == wanted) return Node::of(text);
+    fail(ErrorKind::internal, "config", "an enum value has no name in its schema");
+  }
+  std::vector<std::string> texts() const {
+    std::vector<std::string> texts;
+    for (const auto& [text, value] : values_) texts.push_back(text);
+    return texts;
+  }
+
+ private:
+  std::vector<std::pair<std::string, E>> values_;
+};
+
 }  // namespace detail
 
 template <class T>
@@ -193,22 +230,28 @@ class Schema {
     return *this;
   }
 
-  // An enum, each value under its name.
+  // An enum, each value under its name; an optional one may be null too.
   template <class E>
   requires std::is_enum_v<E> Schema& choice(std::string name, E T::*member,
                                             std::vector<std::pair<std::string, E>> values, FieldOptions options = {}) {
-    std::vector<std::string> names;
-    for (const auto& [text, value] : values) names.push_back(text);
-    const auto text_of = [values](E wanted) {
-      for (const auto& [text, value] : values)
-        if (value == wanted) return Node::of(text);
-      fail(ErrorKind::internal, "config", "an enum value has no name in its schema");
-    };
-    add(std::move(name), "choice", detail::leaf(text_of(T{}.*member)), std::move(options), names);
-    steps_.push_back({[member, values, names](const Node& node, T& into, Problems&) {
-                        into.*member = values[detail::choose(node, names)].second;
+    const detail::Names<E> names(std::move(values));
+    add(std::move(name), "choice", detail::leaf(names.write(T{}.*member)), std::move(options), names.texts());
+    steps_.push_back({[member, names](const Node& node, T& into, Problems&) { into.*member = names.read(node); },
+                      [member, names](const T& from) { return names.write(from.*member); }});
+    return *this;
+  }
+
+  template <class E>
+  requires std::is_enum_v<E> Schema& choice(std::string name, std::optional<E> T::*member,
+                                            std::vector<std::pair<std::string, E>> values, FieldOptions options = {}) {
+    const detail::Names<E> names(std::move(values));
+    const auto write = [names](const std::optional<E>& value) { return value ? names.write(*value) : Node(); };
+    add(std::move(name), "choice", detail::leaf(write(T{}.*member)), std::move(options), names.texts());
+    description_->fields.back().choices.emplace_back("null");
+    steps_.push_back({[member, names](const Node& node, T& into, Problems&) {
+                        into.*member = node.is_null() ? std::nullopt : std::optional<E>(names.read(node));
                       },
-                      [member, text_of](const T& from) { return text_of(from.*member); }});
+                      [member, write](const T& from) { return write(from.*member); }});
     return *this;
   }
 
