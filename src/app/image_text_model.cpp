@@ -3,26 +3,12 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "app/start_weights.hpp"
 #include "app/text_weights.hpp"
 #include "strata/base/error.hpp"
 
 namespace strata::app {
 namespace {
-
-using objectives::ContrastiveKind;
-
-objectives::ImageTextOptions objective_options(const ObjectiveSettings& settings) {
-  objectives::ImageTextOptions options;
-  options.kind = settings.kind;
-  const double usual = settings.kind == ContrastiveKind::siglip ? std::log(10.0) : options.logit_scale;
-  options.logit_scale = settings.logit_scale.value_or(usual);
-  options.logit_bias = settings.logit_bias.value_or(options.logit_bias);
-  options.blocks.block_rows = settings.block_rows;
-  return options;
-}
 
 void check_parts(const RunConfig& run, const objectives::ImageTextObjective& objective) {
   const auto texts = static_cast<std::int64_t>(run.text.parts.size());

@@ -113,23 +113,6 @@ void check_sizes(const std::string& path, const BertConfig& weights, const BertC
 
 }  // namespace
 
-BertConfig text_config(const TextSettings& settings, std::int64_t vocabulary, std::int64_t joint_width) {
-  BertConfig config = models::bert_variant(settings.variant);
-  config.width = settings.width.value_or(config.width);
-  config.depth = settings.depth.value_or(config.depth);
-  config.heads = settings.heads.value_or(config.heads);
-  config.hidden = settings.hidden.value_or(config.hidden);
-  config.positions = settings.positions.value_or(config.positions);
-  config.vocabulary = vocabulary;
-  config.joint_width = joint_width;
-  config.pooling = settings.pooling;
-  config.dropout = settings.dropout;
-  STRATA_CHECK(settings.context <= config.positions, usage, "text model",
-               fmt::format("text.context is {}, the tower has {} positions", settings.context, config.positions),
-               fmt::format("set text.context={}, or more text.positions", config.positions));
-  return config;
-}
-
 VocabularyFile read_vocabulary(const TextSettings& settings) {
   const fs::path path = find_vocabulary(settings);
   check_tokenizer_settings(path);

@@ -13,9 +13,6 @@
 
 namespace strata::app {
 
-// Sizes by variant and overrides; `vocabulary` pieces.
-models::BertConfig text_config(const TextSettings& settings, std::int64_t vocabulary, std::int64_t joint_width);
-
 struct VocabularyFile {
   std::string name, contents;  // a path, or what errors call it
 };
