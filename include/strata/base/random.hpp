@@ -25,6 +25,7 @@ enum class RandomPurpose : std::uint32_t {
   sentence_order = 9,  // of a study's report
   mixture = 10,        // where the sequence of sets begins
   patient_split = 11,  // train, val or test
+  bootstrap = 12,      // studies of a resample
   test = 1000,
 };
 
