@@ -28,6 +28,7 @@ struct Command {
 constexpr std::array kCommands{
     Command{"info", "what this build can do: compiler, processor, libraries, kernels, transports", add_info},
     Command{"ingest", "a tree of DICOM, NIfTI or .npy files to study shards, on any number of ranks", add_ingest},
+    Command{"train", "language-image pre-training on study shards and their reports, on any number of ranks", add_train},
     Command{"selftest", "in under two minutes: every op on every backend, gradients, a small training run",
             add_selftest},
     Command{"bench", "how fast this machine trains, in how much memory, and where the time goes", add_bench},

@@ -52,6 +52,7 @@ struct Fact {
 bool cpu_is_built();
 WiredBackend wire_cpu(const BackendOptions& options);
 int cpu_thread_count(const Backend& backend);  // of a backend from wire_cpu
-std::vector<Fact> cpu_facts();                 // the processor, the instruction set in use, threads, libraries
+std::string cpu_instruction_set(const Backend& backend);
+std::vector<Fact> cpu_facts();  // the processor, the instruction set in use, threads, libraries
 
 }  // namespace strata::app

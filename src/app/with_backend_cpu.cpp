@@ -16,6 +16,8 @@ WiredBackend wire_cpu(const BackendOptions& options) {
 
 int cpu_thread_count(const Backend& backend) { return cpu_threads(backend); }
 
+std::string cpu_instruction_set(const Backend& backend) { return std::string(name_of(cpu_isa(backend))); }
+
 std::vector<Fact> cpu_facts() {
   const CpuFeatures features = cpu_features();
   const auto backend = make_cpu_backend();

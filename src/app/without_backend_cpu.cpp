@@ -13,6 +13,8 @@ WiredBackend wire_cpu(const BackendOptions&) {
 
 int cpu_thread_count(const Backend&) { return 1; }
 
+std::string cpu_instruction_set(const Backend&) { return {}; }
+
 std::vector<Fact> cpu_facts() { return {{"oneDNN", "none: the build has no cpu backend"}}; }
 
 }  // namespace strata::app

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/training_job.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+
+#include "app/config_file.hpp"
+#include "app/image_text_model.hpp"
+#include "app/progress_sink.hpp"
+#include "app/stop_signal.hpp"
+#include "app/study_sets.hpp"
+#include "app/wiring.hpp"
+#include "build_info.hpp"
+#include "io/checkpoint/checkpoint.hpp"
+#include "io/metrics/metrics.hpp"
+#include "parallel/gradient_sync/whole_sum.hpp"
+#include "strata/base/log.hpp"
+#include "strata/comm/together.hpp"
+#include "strata/config/changes.hpp"
+#include "strata/data/shuffled_reports.hpp"
+#include "strata/engine/checkpointing.hpp"
+#include "strata/engine/distributed_batch.hpp"
+#include "strata/engine/evaluation.hpp"
+#include "strata/engine/training.hpp"
+#include "strata/io/file.hpp"
+#include "strata/io/text.hpp"
+
+namespace strata::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kConfigText = "config.yaml";
+constexpr const char* kVocabularyText = "vocab.txt";
+constexpr double kGib = 1024.0 * 1024.0 * 1024.0;
+
+std::int64_t steps_of(const RunConfig& run, std::int64_t studies) {
+  if (run.train.steps > 0) return run.train.steps;
+  return std::max<std::int64_t>(1, std::llround(std::ceil(run.train.epochs * static_cast<double>(studies) /
+                                                          static_cast<double>(run.train.batch))));
+}
+
+// Tokens of a study cost linearly in all blocks, and quadratically in those that attend within a study.
+data::PackingRule packing_of(const RunConfig& run, const models::HierarchicalVit3dConfig& model) {
+  const auto grid = model.grid();
+  const double kept = 1 - run.model.patch_dropout;
+  const std::int64_t tokens = grid[0] * grid[1] * grid[2];
+  data::PackingRule rule;
+  rule.tokens_a_scan = std::max<std::int64_t>(1, std::llround(kept * static_cast<double>(tokens)));
+  rule.token_budget = run.data.tokens > 0 ? run.data.tokens : std::int64_t{1} << 50;
+  rule.quadratic =
+      static_cast<double>(model.study_blocks.size()) / (6.0 * static_cast<double>(model.depth * model.width));
+  rule.multiple_of = run.data.multiple_of;
+  return rule;
+}
+
+data::LoaderOptions loader_options(const RunConfig& run, const models::HierarchicalVit3dConfig& model,
+                                   const comm::Communicator& world) {
+  data::LoaderOptions options;
+  options.seed = run.seed;
+  options.batch_studies = run.train.batch;
+  options.max_scans = run.data.max_scans;
+  options.packing = packing_of(run, model);
+  options.rank = world.rank();
+  options.ranks = world.size();
+  options.threads = run.data.threads;
+  options.buffer_bytes = static_cast<std::int64_t>(run.data.buffer_gib * kGib);
+  options.cache_bytes = static_cast<std::int64_t>(run.data.cache_gib * kGib);
+  return options;
+}
+
+data::LoaderOptions held_out_options(data::LoaderOptions options, std::int64_t max_scans) {
+  options.order = data::StudyOrder::sequential;
+  options.max_scans = max_scans > 1 ? 0 : max_scans;  // a table of positions is resampled for more scans than it has
+  options.cache_bytes = 0;
+  options.threads = 1;
+  return options;
+}
+
+std::vector<optim::GroupRule> rules_of(const RunConfig& run) {
+  auto rules = optim::no_decay_rules();
+  if (run.optim.text_lr_scale != 1)
+    rules.push_back({.name = "text.*", .lr_scale = run.optim.text_lr_scale, .may_miss = true});
+  return rules;
+}
+
+optim::OptimizerConfig optimizer_of(const OptimSettings& optim) {
+  optim::OptimizerConfig config;
+  config.algorithm = optim.algorithm;
+  config.beta1 = optim.beta1;
+  config.beta2 = optim.beta2;
+  config.eps = optim.eps;
+  config.momentum = optim.momentum;
+  return config;
+}
+
+engine::TrainerOptions trainer_options(const RunConfig& run, std::int64_t steps) {
+  engine::TrainerOptions options;
+  options.seed = run.seed;
+  options.checkpointing = run.checkpointing;
+  options.schedule = {.kind = run.optim.schedule,
+                      .peak = run.optim.lr,
+                      .end = run.optim.end_lr,
+                      .total = steps,
+                      .warm_up = run.optim.warm_up,
+                      .cool_down = run.optim.cool_down};
+  options.weight_decay = run.optim.weight_decay;
+  options.clip = run.optim.clip;
+  options.ema_decay = run.optim.ema;
+  return options;
+}
+
+engine::TextReading reading_of(const RunConfig& run, const ImageTextModel& model) {
+  engine::TextReading reading;
+  reading.tokenizer = model.tokenizer;
+  reading.context = run.text.context;
+  reading.prefix = run.text.prefix;
+  reading.parts.clear();
+  for (const auto& part : run.text.parts) reading.parts.push_back(engine::parse_report_part(part));
+  return reading;
+}
+
+std::int64_t elements(const std::vector<nn::ParameterPtr>& parameters) {
+  std::int64_t sum = 0;
+  for (const auto& parameter : parameters) sum += parameter->global_shape().numel();
+  return sum;
+}
+
+// All the parts of a run, made in the order in which they need each other.
+class TrainingJob {
+ public:
+  TrainingJob(comm::Communicator& world, const ReadRun& read, const ResumeOptions& resume)
+      : world_(world),
+        read_(read),
+        run_(read.run),
+        folder_(run_folder(run_)),
+        store_((open_folder(resume), io::open_checkpoints(folder_ + "/checkpoints", world))),
+        sets_(world),
+        train_sets_(training_sets()),
+        backend_(wire_backend(run_.backend, {.threads = run_.threads})),
+        ctx_(backend_.context()),
+        model_(build_model(ctx_, run_, "", true)),
+        visual_(visual_config(run_.model)),
+        loader_(train_sets_, loader_options(run_, visual_, world)),
+        steps_(steps_of(run_, loader_.mixture().studies())),
+        optimizer_(optimizer_of(run_.optim), model_.objective->trainable_parameters(), rules_of(run_)),
+        global_(world),
+        sync_(world, model_.objective->trainable_parameters()) {
+    if (run_.optim.ema > 0) ema_.emplace(ctx_, model_.objective->trainable_parameters());
+    open_held_out();
+    engine::TextReading reading = reading_of(run_, model_);
+    if (run_.text.shuffle_sentences) reading.shuffle_seed = run_.seed;
+    trainer_.emplace(engine::TrainerParts{ctx_, *model_.objective, optimizer_, ema_ ? &*ema_ : nullptr, loader_,
+                                          std::move(reading), global_, sync_},
+                     trainer_options(run_, steps_));
+    const bool lowest = run_.train.best.find("loss") != std::string::npos;
+    checkpointing_.emplace(*store_, *model_.objective, optimizer_, ema_ ? &*ema_ : nullptr,
+                           engine::CheckpointingOptions{.keep = run_.train.keep, .highest_best = !lowest});
+    if (resume.wanted) go_on(resume);
+  }
+
+  bool run() {
+    open_sinks();
+    start_record();
+    engine::TrainingOptions options;
+    options.steps = steps_;
+    options.log_every = run_.train.log_every;
+    options.eval_every = run_.train.eval_every;
+    options.checkpoint_every = run_.train.checkpoint_every;
+    options.checkpoint_seconds = run_.train.checkpoint_minutes * 60;
+    options.peak_flops = run_.peak_tflops * 1e12;
+    engine::TrainingEvents events;
+    events.report = [this](const auto& report) { write("train", report.step, report.values); };
+    if (held_out_) events.evaluate = [this](std::int64_t step) { evaluate(step); };
+    events.checkpoint = [this](std::int64_t step) { checkpoint(step); };
+    events.stop = stop_requested;
+    const StopSignals listening;
+    const bool done = engine::train(*trainer_, world_, options, events);
+    write("end", trainer_->steps_done(), {});
+    for (auto& sink : sinks_) sink->flush();
+    return done;
+  }
+
+ private:
+  // --- before the first step
+
+  // Rank 0 looks and makes; all hear of it.
+  void open_folder(const ResumeOptions& resume) {
+    comm::together(world_, [&] {
+      if (world_.rank() != 0) return;
+      std::error_code code;
+      const bool used = fs::exists(folder_ + "/checkpoints", code) || fs::exists(folder_ + "/metrics.jsonl", code);
+      STRATA_CHECK(!used || resume.wanted, usage, "train",
+                   fmt::format("{} holds a run already", io::printable(folder_, 400)),
+                   "go on with it by --resume auto, or give this run another name=");
+      fs::create_directories(folder_, code);
+      STRATA_CHECK(!code, environment, "train",
+                   fmt::format("cannot make the folder {}: {}", io::printable(folder_, 400), code.message()),
+                   "choose another output=");
+      io::OutputFile file("train", folder_ + "/" + kConfigText);
+      file.write(read_.resolved);
+      file.commit();
+    });
+  }
+
+  std::vector<data::WeightedSet> training_sets() {
+    auto sets = sets_.choose(run_.data.train, true);
+    if (run_.data.shuffled_reports)
+      for (auto& set : sets) set.source = data::with_shuffled_reports(set.source, run_.seed);
+    return sets;
+  }
+
+  void open_held_out() {
+    if (run_.data.eval.empty()) return;
+    held_out_.emplace(sets_.choose(run_.data.eval, true),
+                      held_out_options(loader_options(run_, visual_, world_), visual_.max_scans));
+    if (run_.zero_shot.empty()) return;
+    zero_shot_ = engine::zero_shot_schema().read(config::Node::load(config_file("eval", run_.zero_shot)));
+    engine::check_columns(*zero_shot_, held_out_->mixture().label_names());
+  }
+
+  engine::TrainingFacts facts_now() const {
+    engine::TrainingFacts facts;
+    facts.step = trainer_ ? trainer_->steps_done() : 0;
+    facts.loader = loader_.state();
+    facts.seed = run_.seed;
+    facts.studies = facts.loader.position;
+    facts.seconds = seconds();
+    facts.score = score_step_ == facts.step ? score_ : std::nullopt;
+    facts.score_name = run_.train.best;
+    facts.ranks = world_.size();
+    facts.threads = cpu_is_built() && backend_.backend()->name() == "cpu" ? cpu_thread_count(*backend_.backend()) : 1;
+    facts.plan = fmt::format("data {}", world_.size());
+    facts.backend = std::string(backend_.backend()->name());
+    facts.dtype = std::string(name_of(run_.dtype));
+    facts.instruction_set = facts.backend == "cpu" ? cpu_instruction_set(*backend_.backend()) : "";
+    facts.build = fmt::format("{} {}", build_info::kVersion, build_info::kCommit);
+    return facts;
+  }
+
+  void go_on(const ResumeOptions& resume) {
+    const auto facts = checkpointing_->resume(ctx_, facts_now(), resume.step);
+    if (!facts) return;
+    compare_configurations(checkpointing_->texts());
+    STRATA_CHECK(facts->loader.seed == run_.seed, usage, "train",
+                 fmt::format("the checkpoint was trained with seed {}, not {}", facts->loader.seed, run_.seed),
+                 "resume with its seed, or begin a new run with model.start=weights");
+    STRATA_CHECK(facts->loader.position == facts->step * run_.train.batch, usage, "train",
+                 fmt::format("the checkpoint has seen {} studies in {} steps, which are not {} a step",
+                             facts->loader.position, facts->step, run_.train.batch),
+                 "resume with the same train.batch, or begin a new run with model.start=weights");
+    loader_.seek(facts->loader);
+    trainer_->set_steps_done(facts->step);
+    seconds_before_ = facts->seconds;
+    resumed_ = true;
+  }
+
+  // A run may be resumed with other settings (more steps, another evaluation); it is said which.
+  void compare_configurations(const io::CheckpointTexts& texts) const {
+    const auto stored = texts.find(kConfigText);
+    if (stored == texts.end() || stored->second == read_.resolved || world_.rank() != 0) return;
+    const auto changed = config::changes(config::Node::parse(stored->second, "the checkpoint's config.yaml"),
+                                         config::Node::parse(read_.resolved, kConfigText));
+    if (!changed.empty())
+      log(LogLevel::warning, "train",
+          fmt::format("resumed with other settings than before: {}", fmt::join(changed, "; ")));
+  }
+
+  // --- while it runs
+
+  double seconds() const {
+    return seconds_before_ + std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+  }
+
+  void open_sinks() {
+    if (world_.rank() != 0) return;
+    sinks_.push_back(io::json_lines_sink(folder_ + "/metrics.jsonl"));
+    sinks_.push_back(io::event_file_sink(folder_));
+    ProgressOptions progress;
+    progress.steps = steps_;
+    sinks_.push_back(progress_sink(progress));
+  }
+
+  void write(const std::string& kind, std::int64_t step, std::vector<std::pair<std::string, double>> values,
+             std::vector<std::pair<std::string, std::string>> texts = {}) {
+    const io::MetricRecord record{kind, step, seconds(), std::move(values), std::move(texts)};
+    for (auto& sink : sinks_) sink->write(record);
+  }
+
+  void start_record() {
+    const auto& mixture = loader_.mixture();
+    const auto all = elements(model_.objective->parameters());
+    const auto trained = elements(model_.objective->trainable_parameters());
+    if (world_.rank() == 0)
+      log(LogLevel::info, "train",
+          fmt::format("{}: {} studies, {} a step, {} steps{}; {:.2f} M parameters, {:.2f} M of them trained; {} {}, {} "
+                      "{}",
+                      folder_, mixture.studies(), run_.train.batch, steps_,
+                      resumed_ ? fmt::format(", from step {} on", trainer_->steps_done()) : "",
+                      static_cast<double>(all) * 1e-6, static_cast<double>(trained) * 1e-6, world_.size(),
+                      world_.size() == 1 ? "rank" : "ranks", backend_.backend()->name(), name_of(run_.dtype)));
+    warn_of_idle_ranks();
+    write("start", trainer_->steps_done(), {{"steps", static_cast<double>(steps_)}}, {{"config", read_.resolved}});
+  }
+
+  void warn_of_idle_ranks() const {
+    const auto micro_batches = std::ssize(loader_.plan(trainer_->steps_done()).micro_batches);
+    if (world_.rank() == 0 && micro_batches % world_.size() != 0)
+      log(LogLevel::warning, "train",
+          fmt::format("{} micro-batches a step leave some of {} ranks idle: set data.multiple_of={}", micro_batches,
+                      world_.size(), world_.size()));
+  }
+
+  void evaluate(std::int64_t step) {
+    engine::Evaluation result;
+    const auto measure = [&] {
+      result = engine::evaluate(ctx_, *model_.objective, *held_out_, reading_of(run_, model_),
+                                zero_shot_ ? &*zero_shot_ : nullptr, world_);
+    };
+    if (ema_)
+      optim::with_averages(ctx_, *ema_, measure);
+    else
+      measure();
+    if (const double* score = result.find(run_.train.best); score != nullptr && std::isfinite(*score)) {
+      score_ = *score;
+      score_step_ = step;
+    }
+    write("eval", step, std::move(result.values));
+  }
+
+  void checkpoint(std::int64_t step) {
+    checkpointing_->save(ctx_, facts_now(), {{kConfigText, read_.resolved}, {kVocabularyText, model_.vocabulary}});
+    for (auto& sink : sinks_) sink->flush();
+    write("checkpoint", step, {}, {{"path", folder_ + "/checkpoints/" + io::checkpoint_file(step)}});
+  }
+
+  comm::Communicator& world_;
+  const ReadRun& read_;
+  const RunConfig& run_;
+  std::string folder_;
+  std::unique_ptr<io::CheckpointStore> store_;
+  StudySets sets_;
+  std::vector<data::WeightedSet> train_sets_;
+  WiredBackend backend_;
+  Context ctx_;
+  ImageTextModel model_;
+  models::HierarchicalVit3dConfig visual_;
+  data::Loader loader_;
+  std::int64_t steps_;
+  optim::Optimizer optimizer_;
+  engine::DistributedBatch global_;
+  parallel::WholeSum sync_;
+  std::optional<optim::Ema> ema_;
+  std::optional<data::Loader> held_out_;
+  std::optional<engine::ZeroShotSpec> zero_shot_;
+  std::optional<engine::Trainer> trainer_;
+  std::optional<engine::Checkpointing> checkpointing_;
+  std::vector<std::unique_ptr<io::MetricSink>> sinks_;
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  double seconds_before_ = 0;
+  bool resumed_ = false;
+  std::optional<double> score_;
+  std::int64_t score_step_ = -1;
+};
+
+}  // namespace
+
+std::string run_folder(const RunConfig& run) { return (fs::path(run.output) / run.name).string(); }
+
+bool run_training(comm::Communicator& world, const ReadRun& read, const ResumeOptions& resume) {
+  TrainingJob job(world, read, resume);
+  return job.run();
+}
+
+}  // namespace strata::app
