@@ -48,9 +48,14 @@ class MpiJob {
   std::unique_ptr<Communicator> world();
   std::unique_ptr<Communicator> world(const MpiOptions& options);
 
+  // After an error: do all ranks come here within `grace`, because all have one? True: the job then ends without an
+  // abort, and `speaks` says whether this rank is the one to report (the first of those with this code).
+  bool all_failed(std::chrono::milliseconds grace, int code, bool& speaks);
+
  private:
   MpiOptions options_;
   int exceptions_;
+  bool failed_together_ = false;
 };
 
 }  // namespace strata::comm

@@ -18,6 +18,7 @@ bool mpi_is_built() { return false; }
 
 MpiJob::MpiJob(MpiOptions options) : options_(options), exceptions_(0) { refuse(); }
 MpiJob::~MpiJob() = default;
+bool MpiJob::all_failed(std::chrono::milliseconds, int, bool&) { refuse(); }
 std::unique_ptr<Communicator> MpiJob::world() { refuse(); }
 std::unique_ptr<Communicator> MpiJob::world(const MpiOptions&) { refuse(); }
 

@@ -2,10 +2,12 @@
 #include <fmt/format.h>
 #include <mpi.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <vector>
 
 #include "parallel/comm/mpi.hpp"
 #include "parallel/comm/mpi_check.hpp"
@@ -63,6 +65,10 @@ MpiJob::MpiJob(MpiOptions options) : options_(options), exceptions_(std::uncaugh
 }
 
 MpiJob::~MpiJob() {
+  if (failed_together_) {
+    MPI_Finalize();
+    return;
+  }
   if (std::uncaught_exceptions() > exceptions_) {
     fmt::print(stderr, "[mpi] an exception leaves the MPI job: the other ranks are ended\n");
     std::fflush(stderr);
@@ -83,6 +89,25 @@ MpiJob::~MpiJob() {
     MPI_Abort(MPI_COMM_WORLD, static_cast<int>(ErrorKind::timeout));
   }
   MPI_Finalize();
+}
+
+// On MPI_COMM_WORLD, which nothing else uses: worlds are duplicates of it.
+bool MpiJob::all_failed(std::chrono::milliseconds grace, int code, bool& speaks) {
+  int rank = 0, size = 0;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  MPI_Comm_size(MPI_COMM_WORLD, &size);
+  std::vector<int> codes(static_cast<std::size_t>(size));
+  MPI_Request request = MPI_REQUEST_NULL;
+  MPI_Iallgather(&code, 1, MPI_INT, codes.data(), 1, MPI_INT, MPI_COMM_WORLD, &request);
+  const auto done = [&request] {
+    int flag = 0;
+    MPI_Test(&request, &flag, MPI_STATUS_IGNORE);
+    return flag != 0;
+  };
+  if (!poll_until(done, grace)) return false;
+  failed_together_ = true;
+  speaks = std::find(codes.begin(), codes.end(), code) - codes.begin() == rank;
+  return true;
 }
 
 std::unique_ptr<Communicator> MpiJob::world() { return world(options_); }

@@ -6,6 +6,12 @@
 #include "strata/base/error.hpp"
 
 namespace strata::comm {
+namespace {
+
+// Ranks that fail together fail at nearly the same time; one that fails alone is not waited for much longer.
+constexpr std::chrono::milliseconds kGrace{2000};
+
+}  // namespace
 
 std::vector<TransportEntry> transport_table() {
   return {{"local", true, "one rank"},
@@ -20,6 +26,12 @@ void run_world(const std::function<void(Communicator& world)>& body) {
   set_thread_rank_label(world->rank());
   try {
     body(*world);
+  } catch (const Error& error) {
+    if (world->size() == 1) throw;
+    bool speaks = true;
+    if (!job.all_failed(kGrace, error.exit_code(), speaks)) world->abort(error.what());
+    if (speaks) throw;
+    throw ReportedElsewhere(error);
   } catch (const std::exception& error) {
     if (world->size() > 1) world->abort(error.what());
     throw;

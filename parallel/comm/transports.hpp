@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "strata/base/error.hpp"
 #include "strata/comm/communicator.hpp"
 
 namespace strata::comm {
@@ -19,8 +20,15 @@ struct TransportEntry {
 
 std::vector<TransportEntry> transport_table();
 
+// Another rank reports the same failure: end with its code and say nothing.
+class ReportedElsewhere : public Error {
+ public:
+  explicit ReportedElsewhere(const Error& error) : Error(error) {}
+};
+
 // Runs `body` over all ranks of this program: over MPI when a launcher started it and MPI is built, alone otherwise.
-// Throwing on one rank of several ends all of them (the reason is printed); alone, it throws.
+// Throwing on one rank of several ends all of them (the reason is printed). When all ranks throw, as they do where they
+// fail together, the first rethrows its error and those with an error of the same kind ReportedElsewhere.
 void run_world(const std::function<void(Communicator& world)>& body);
 
 }  // namespace strata::comm

@@ -15,6 +15,7 @@
 
 #include "app/command.hpp"
 #include "build_info.hpp"
+#include "parallel/comm/transports.hpp"
 #include "strata/base/error.hpp"
 
 namespace strata::app {
@@ -28,7 +29,8 @@ struct Command {
 constexpr std::array kCommands{
     Command{"info", "what this build can do: compiler, processor, libraries, kernels, transports", add_info},
     Command{"ingest", "a tree of DICOM, NIfTI or .npy files to study shards, on any number of ranks", add_ingest},
-    Command{"train", "language-image pre-training on study shards and their reports, on any number of ranks", add_train},
+    Command{"train", "language-image pre-training on study shards and their reports, on any number of ranks",
+            add_train},
     Command{"selftest", "in under two minutes: every op on every backend, gradients, a small training run",
             add_selftest},
     Command{"bench", "how fast this machine trains, in how much memory, and where the time goes", add_bench},
@@ -126,6 +128,8 @@ int run(int argc, const char* const* argv) {
   try {
     run_and_flush(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
     return 0;
+  } catch (const comm::ReportedElsewhere& error) {
+    return error.exit_code();
   } catch (const Error& error) {
     return report(error);
   } catch (const std::bad_alloc&) {

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+// strata train as a person starts it, kills it and starts it again.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <map>
+#include <random>
+#include <thread>
+
+#include "io/metrics/metrics.hpp"
+#include "io/shard/shard.hpp"
+#include "parallel/comm/local.hpp"
+#include "tests/cli/program.hpp"
+#include "tests/fixtures/scratch_folder.hpp"
+#include "tests/fixtures/small_shards.hpp"
+
+namespace strata::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kRun = R"(name: run
+output: RUNS
+model: {image: [6, 4, 5], patch: [3, 2, 5], width: 24, depth: 2, heads: 3, max_scans: 3, joint_width: 16,
+        scan_blocks: [0], study_blocks: [1], patch_dropout: 0.25, drop_path: 0.1}
+text: {variant: bert_tiny, width: 16, depth: 1, heads: 2, hidden: 32, positions: 32, vocabulary: VOCAB, context: 16}
+data:
+  train: [{path: SET, splits: [train]}]
+  eval: [{path: SET, splits: [val]}]
+optim: {lr: 1e-3, warm_up: 5, clip: 1, ema: 0.9}
+train: {batch: 4, steps: 120, log_every: 1, eval_every: 40, checkpoint_every: 6}
+threads: 1
+)";
+
+void expect_said(const std::string& arguments, int code, const std::string& words) {
+  SCOPED_TRACE(arguments);
+  const Outcome outcome = strata(arguments);
+  EXPECT_EQ(outcome.code, code);
+  EXPECT_NE(outcome.err.find(words), std::string::npos) << outcome.err;
+}
+
+class Train : public ::testing::Test {
+ protected:
+  Train() {
+    fs::create_directory(scratch_.file("set"));
+    fixtures::write_small_set(*comm::make_local(), scratch_.file("set"), fixtures::small_set(), 2, 12);
+    fixtures::write_all(scratch_.file("vocab.txt"),
+                        "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nstudy\nis\nnormal\n.\nno\nfracture\n1\n2\n##1\n##2\n");
+    std::string run = kRun;
+    for (const auto& [word, value] : std::map<std::string, std::string>{
+             {"RUNS", scratch_.file("runs")}, {"VOCAB", scratch_.file("vocab.txt")}, {"SET", scratch_.file("set")}})
+      for (auto at = run.find(word); at != std::string::npos; at = run.find(word, at + value.size()))
+        run.replace(at, word.size(), value);
+    fixtures::write_all(scratch_.file("run.yaml"), run);
+  }
+
+  std::string command(const std::string& rest) const { return "train " + scratch_.file("run.yaml") + " " + rest; }
+  std::string folder(const std::string& name) const { return scratch_.file("runs/" + name); }
+
+  // By step; what counts of a run that was resumed.
+  std::map<std::int64_t, double> losses(const std::string& name) const {
+    std::map<std::int64_t, double> found;
+    for (const auto& record : io::read_metrics(folder(name) + "/metrics.jsonl")) {
+      if (record.kind != "train") continue;
+      for (const auto& [key, value] : record.values)
+        if (key == "loss") found[record.step] = value;
+    }
+    return found;
+  }
+
+  // Starts the command and kills it once its metrics say that `step` is done. Returns the signal that ended it.
+  int killed_at(const std::string& arguments, const std::string& name, std::int64_t step, int signal) const {
+    const pid_t child = fork();
+    if (child == 0) {
+      execl("/bin/sh", "sh", "-c", fmt::format("exec {} {} 2>/dev/null", STRATA_PROGRAM, arguments).c_str(), nullptr);
+      _exit(127);
+    }
+    const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (std::chrono::steady_clock::now() < patience) {
+      std::error_code unknown;
+      if (fs::exists(folder(name) + "/metrics.jsonl", unknown)) {
+        const auto done = losses(name);
+        if (!done.empty() && done.rbegin()->first >= step) break;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    kill(child, signal);
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WIFSIGNALED(status) ? WTERMSIG(status) : -WEXITSTATUS(status);
+  }
+
+  fixtures::ScratchFolder scratch_;
+};
+
+TEST_F(Train, RunsEvaluatesAndLeavesEverythingBehind) {
+  const Outcome run = strata(command("train.steps=12 train.eval_every=6"));
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(losses("run").size(), 12U);
+  for (const char* file : {"config.yaml", "metrics.jsonl", "checkpoints/step-000000012.h5", "curves.png"})
+    EXPECT_TRUE(fs::exists(folder("run") + "/" + file)) << file;
+  std::size_t evaluations = 0;
+  for (const auto& record : io::read_metrics(folder("run") + "/metrics.jsonl"))
+    evaluations += record.kind == "eval" ? 1 : 0;
+  EXPECT_EQ(evaluations, 2U);
+  const Outcome again = strata(command("train.steps=12"));
+  EXPECT_EQ(again.code, 2);
+  EXPECT_NE(again.err.find("holds a run already"), std::string::npos) << again.err;
+}
+
+TEST_F(Train, KilledAndResumedItGivesTheSameBits) {
+  ASSERT_EQ(strata(command("name=whole")).code, 0);
+  std::random_device device;
+  const auto seed = device();
+  SCOPED_TRACE(fmt::format("seed {}", seed));
+  std::mt19937 draw(seed);
+  ASSERT_EQ(killed_at(command("name=cut"), "cut", 10 + static_cast<std::int64_t>(draw() % 50), SIGKILL), SIGKILL);
+  // And once more, in what was resumed.
+  ASSERT_EQ(killed_at(command("name=cut --resume auto"), "cut", 70 + static_cast<std::int64_t>(draw() % 30), SIGKILL),
+            SIGKILL);
+  const Outcome resumed = strata(command("name=cut --resume auto"));
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  const auto whole = losses("whole"), cut = losses("cut");
+  ASSERT_EQ(whole.size(), 120U);
+  ASSERT_EQ(cut.size(), 120U);
+  for (const auto& [step, loss] : whole) EXPECT_EQ(loss, cut.at(step)) << "step " << step;
+}
+
+TEST_F(Train, AskedToStopItLeavesACheckpoint) {
+  EXPECT_EQ(killed_at(command("name=asked train.steps=5000 train.checkpoint_every=0"), "asked", 9, SIGUSR1), 0);
+  EXPECT_FALSE(fs::is_empty(folder("asked") + "/checkpoints"));
+  const auto done = losses("asked").rbegin()->first;
+  EXPECT_LT(done, 5000);
+  const Outcome resumed = strata(command(fmt::format("name=asked --resume auto train.steps={}", done + 3)));
+  EXPECT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_EQ(losses("asked").rbegin()->first, done + 3);
+}
+
+TEST_F(Train, OtherSeedsAndBatchesCannotBeResumed) {
+  ASSERT_EQ(strata(command("train.steps=6")).code, 0);
+  const Outcome seed = strata(command("train.steps=9 seed=5 --resume auto"));
+  EXPECT_EQ(seed.code, 2);
+  EXPECT_NE(seed.err.find("was trained with seed 1, not 5"), std::string::npos) << seed.err;
+  const Outcome batch = strata(command("train.steps=9 train.batch=5 --resume auto"));
+  EXPECT_EQ(batch.code, 2);
+  EXPECT_NE(batch.err.find("which are not 5 a step"), std::string::npos) << batch.err;
+  const Outcome model = strata(command("train.steps=9 model.width=48 model.heads=6 --resume auto"));
+  EXPECT_EQ(model.code, 8);
+}
+
+TEST_F(Train, WhatAFirstUserGetsWrongIsSaid) {
+  expect_said(command("'data.train[0].path=nowhere'"), 3, "nowhere");
+  expect_said(command("optim.lrr=1"), 2, "optim.lr");
+  expect_said(command("text.vocabulary=missing.txt"), 3, "missing.txt");
+  expect_said(command("'data.train[0].splits=[test]'"), 3, "no study is of split test");
+  expect_said("train no_such_run", 2, "no_such_run");
+  expect_said("train", 2, "no configuration was named");
+}
+
+}  // namespace
+}  // namespace strata::cli
