@@ -25,7 +25,7 @@ struct ImageTextOptions {
   double logit_scale = 2.6592600369327779;          // where it starts: ln(1/0.07); ln 10 is usual for SigLIP
   double logit_bias = -10;                          // SigLIP
   double largest_logit_scale = 4.6051701859880918;  // ln 100; clamped to [0, this] after each step
-  ContrastiveOptions blocks;
+  ContrastiveOptions blocks{};
 };
 
 class ImageTextObjective final : public Objective {

@@ -73,7 +73,7 @@ TEST(MicroBatch, ShufflesSentencesByOrdinalAlone) {
   const fixtures::ReferenceDevice device;
   auto reading = letters();
   std::vector<std::vector<std::int32_t>> seen;
-  for (const std::uint64_t seed : {1, 1, 2, 3, 4, 5}) {
+  for (const std::uint64_t seed : {1U, 1U, 2U, 3U, 4U, 5U}) {
     reading.shuffle_seed = seed;
     seen.push_back(micro_batch(device.ctx, two_studies(), reading).texts[0].ids);
     auto pieces = seen.back(), plain = seen.front();
