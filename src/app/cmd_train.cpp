@@ -32,7 +32,7 @@ ResumeOptions resume_of(const std::string& text) {
 
 void train(const TrainOptions& options) {
   if (options.help_config) {
-    fmt::print("{}", run_schema().help());
+    fmt::print("{}", run_help());
     return;
   }
   STRATA_CHECK(!options.run.empty(), usage, "train", "no configuration was named",

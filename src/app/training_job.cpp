@@ -38,12 +38,6 @@ constexpr const char* kConfigText = "config.yaml";
 constexpr const char* kVocabularyText = "vocab.txt";
 constexpr double kGib = 1024.0 * 1024.0 * 1024.0;
 
-std::int64_t steps_of(const RunConfig& run, std::int64_t studies) {
-  if (run.train.steps > 0) return run.train.steps;
-  return std::max<std::int64_t>(1, std::llround(std::ceil(run.train.epochs * static_cast<double>(studies) /
-                                                          static_cast<double>(run.train.batch))));
-}
-
 // Tokens of a study cost linearly in all blocks, and quadratically in those that attend within a study.
 data::PackingRule packing_of(const RunConfig& run, const models::HierarchicalVit3dConfig& model) {
   const auto grid = model.grid();
@@ -81,33 +75,11 @@ data::LoaderOptions held_out_options(data::LoaderOptions options, std::int64_t m
   return options;
 }
 
-std::vector<optim::GroupRule> rules_of(const RunConfig& run) {
-  auto rules = optim::no_decay_rules();
-  if (run.optim.text_lr_scale != 1)
-    rules.push_back({.name = "text.*", .lr_scale = run.optim.text_lr_scale, .may_miss = true});
-  return rules;
-}
-
-optim::OptimizerConfig optimizer_of(const OptimSettings& optim) {
-  optim::OptimizerConfig config;
-  config.algorithm = optim.algorithm;
-  config.beta1 = optim.beta1;
-  config.beta2 = optim.beta2;
-  config.eps = optim.eps;
-  config.momentum = optim.momentum;
-  return config;
-}
-
 engine::TrainerOptions trainer_options(const RunConfig& run, std::int64_t steps) {
   engine::TrainerOptions options;
   options.seed = run.seed;
   options.checkpointing = run.checkpointing;
-  options.schedule = {.kind = run.optim.schedule,
-                      .peak = run.optim.lr,
-                      .end = run.optim.end_lr,
-                      .total = steps,
-                      .warm_up = run.optim.warm_up,
-                      .cool_down = run.optim.cool_down};
+  options.schedule = schedule_config(run.optim, steps);
   options.weight_decay = run.optim.weight_decay;
   options.clip = run.optim.clip;
   options.ema_decay = run.optim.ema;
@@ -119,8 +91,7 @@ engine::TextReading reading_of(const RunConfig& run, const ImageTextModel& model
   reading.tokenizer = model.tokenizer;
   reading.context = run.text.context;
   reading.prefix = run.text.prefix;
-  reading.parts.clear();
-  for (const auto& part : run.text.parts) reading.parts.push_back(engine::parse_report_part(part));
+  reading.parts = report_parts(run.text);
   return reading;
 }
 
@@ -143,11 +114,11 @@ class TrainingJob {
         train_sets_(training_sets()),
         backend_(wire_backend(run_.backend, {.threads = run_.threads})),
         ctx_(backend_.context()),
-        model_(build_model(ctx_, run_, "", true)),
+        model_(build_model(ctx_, run_, stored_vocabulary(resume), true)),
         visual_(visual_config(run_.model)),
         loader_(train_sets_, loader_options(run_, visual_, world)),
-        steps_(steps_of(run_, loader_.mixture().studies())),
-        optimizer_(optimizer_of(run_.optim), model_.objective->trainable_parameters(), rules_of(run_)),
+        steps_(total_steps(run_.train, loader_.mixture().studies())),
+        optimizer_(optimizer_config(run_.optim), model_.objective->trainable_parameters(), optimizer_rules(run_.optim)),
         global_(world),
         sync_(world, model_.objective->trainable_parameters()) {
     if (run_.optim.ema > 0) ema_.emplace(ctx_, model_.objective->trainable_parameters());
@@ -205,6 +176,21 @@ class TrainingJob {
       file.write(read_.resolved);
       file.commit();
     });
+  }
+
+  // A resumed run reads reports with the pieces it was trained with, wherever their file is now.
+  std::string stored_vocabulary(const ResumeOptions& resume) const {
+    if (!resume.wanted) return {};
+    const auto steps = store_->steps();
+    for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
+      try {
+        const auto stored = store_->open(*step);
+        if (const auto at = stored->texts().find(kVocabularyText); at != stored->texts().end()) return at->second;
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::checkpoint) throw;  // resume says what is damaged
+      }
+    }
+    return {};
   }
 
   std::vector<data::WeightedSet> training_sets() {
@@ -303,6 +289,8 @@ class TrainingJob {
                       resumed_ ? fmt::format(", from step {} on", trainer_->steps_done()) : "",
                       static_cast<double>(all) * 1e-6, static_cast<double>(trained) * 1e-6, world_.size(),
                       world_.size() == 1 ? "rank" : "ranks", backend_.backend()->name(), name_of(run_.dtype)));
+    if (world_.rank() == 0 && !resumed_)
+      for (const auto& note : model_.notes) log(LogLevel::info, "train", note);
     warn_of_idle_ranks();
     write("start", trainer_->steps_done(), {{"steps", static_cast<double>(steps_)}}, {{"config", read_.resolved}});
   }
@@ -372,6 +360,7 @@ class TrainingJob {
 std::string run_folder(const RunConfig& run) { return (fs::path(run.output) / run.name).string(); }
 
 bool run_training(comm::Communicator& world, const ReadRun& read, const ResumeOptions& resume) {
+  check_complete(read.run);
   TrainingJob job(world, read, resume);
   return job.run();
 }
