@@ -117,6 +117,13 @@ Outcome ImageTextObjective::loss(Context& ctx, GlobalBatch& global, std::span<co
   return outcome;
 }
 
+double ImageTextObjective::loss_alone(Context& ctx, GlobalBatch& global, std::span<const Tensor> mine) {
+  double sum = 0;
+  for (std::size_t pair = 0; pair < logit_scale.size(); ++pair)
+    sum += ctx.item(pair_loss(ctx, global, mine, pair).loss);
+  return sum / static_cast<double>(pairs());
+}
+
 Work ImageTextObjective::work(const Context& ctx, const MicroBatch& batch) {
   Tape tape(ctx, {.record = false});
   const models::StudyBatch studies = visual_->prepare(tape, batch.studies);

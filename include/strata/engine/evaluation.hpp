@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "strata/engine/zero_shot.hpp"
+#include "strata/metrics/retrieval.hpp"
 
 namespace strata::engine {
 
@@ -41,5 +42,16 @@ struct Evaluation {
 Evaluation evaluate(Context& ctx, objectives::ImageTextObjective& model, data::Loader& held_out,
                     const TextReading& reading, const ZeroShotSpec* zero_shot, comm::Communicator& world,
                     const EvaluationOptions& options = {});
+
+// The parts, for who has encoded studies. Mean over consecutive groups, on every rank by itself.
+double held_out_loss(Context& ctx, objectives::ImageTextObjective& model, const EncodedStudies& studies,
+                     std::int64_t batch);
+
+struct Retrieval {
+  metrics::RetrievalPlaces places;  // image → text and text → image
+  std::int64_t identical_reports = 0;
+};
+// By the mean cosine of the e pairs of embeddings. Collective.
+Retrieval retrieve(const EncodedStudies& studies, comm::Communicator& world);
 
 }  // namespace strata::engine

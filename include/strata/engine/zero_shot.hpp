@@ -31,19 +31,14 @@ struct StudyCondition {
   std::optional<double> least, most;
 };
 
-struct ThresholdSettings {
-  metrics::ThresholdRule rule = metrics::ThresholdRule::fixed;
-  double value = 0.5;  // of the fixed rule
-};
-
 struct ZeroShotClass {
   std::string name;
   // Label columns: the class is present where one of them is at least `positive_from`; not known where one is NaN and
   // none is. Empty: the column of its name.
   std::vector<std::string> columns;
   std::vector<std::string> prompts, negatives;
-  std::vector<std::string> templates;        // empty: those of the label set
-  std::vector<ThresholdSettings> threshold;  // none: that of the task
+  std::vector<std::string> templates;  // empty: those of the label set
+  std::optional<double> threshold;     // its own, whatever the task's rule
 };
 
 // A question about the studies, by classes of the label set.
@@ -53,7 +48,8 @@ struct ZeroShotTask {
   ZeroShotScore score = ZeroShotScore::prompts;
   // Which studies are asked. Of a task whose score is `classes`, studies with exactly one of its classes.
   std::vector<StudyCondition> studies;
-  ThresholdSettings threshold;
+  metrics::ThresholdRule threshold = metrics::ThresholdRule::fixed;
+  double threshold_value = 0.5;  // of the fixed rule
 };
 
 struct ZeroShotSpec {
@@ -75,19 +71,35 @@ void check_columns(const ZeroShotSpec& spec, const std::vector<std::string>& lab
 struct TaskScores {
   std::string name;
   ZeroShotScore score = ZeroShotScore::prompts;
-  std::vector<std::string> classes;           // [k]
-  std::vector<ThresholdSettings> thresholds;  // [k]
-  std::vector<std::int64_t> studies;          // [n] which of the encoded studies, in their order
-  std::vector<double> scores;                 // [n, k]
-  std::vector<std::int8_t> truths;            // [n, k]
+  std::vector<std::string> classes;  // [k]
+  metrics::ThresholdRule rule = metrics::ThresholdRule::fixed;
+  double threshold_value = 0.5;
+  std::vector<std::optional<double>> thresholds;  // [k] those of their own
+  std::vector<std::int64_t> studies;              // [n] which of the encoded studies, in their order
+  std::vector<double> scores;                     // [n, k]
+  std::vector<std::int8_t> truths;                // [n, k]
 
   std::int64_t count() const { return static_cast<std::int64_t>(studies.size()); }
 };
 
-// All tasks of the label set, in its order. The prompts run through the text tower here, on every rank the same. For
-// models with e embeddings a study, logits are the mean of the e, each at its own scale.
+// Of a class: unit vectors of its two groups.
+struct ClassEmbedding {
+  std::vector<double> prompts, negatives;  // [C]; no negatives: empty
+};
+
+// A text for each prompt and template of a class, as the tokenizer gets it.
+std::vector<std::string> prompt_texts(const std::vector<std::string>& prompts,
+                                      const std::vector<std::string>& templates, const std::string& prefix);
+
+// By class of the label set. Blocks of prompts are dealt to the ranks of `world`. Collective.
+std::vector<ClassEmbedding> embed_prompts(Context& ctx, objectives::ImageTextObjective& model,
+                                          const TextReading& reading, const ZeroShotSpec& spec,
+                                          comm::Communicator& world);
+
+// All tasks of the label set, in its order. For models with e embeddings a study, logits are the mean of the e, each at
+// its own scale. Collective, for the prompts; everything else each rank does by itself.
 std::vector<TaskScores> zero_shot_scores(Context& ctx, objectives::ImageTextObjective& model,
                                          const TextReading& reading, const ZeroShotSpec& spec,
-                                         const EncodedStudies& studies);
+                                         const EncodedStudies& studies, comm::Communicator& world);
 
 }  // namespace strata::engine

@@ -40,6 +40,9 @@ class ImageTextObjective final : public Objective {
   Outcome loss(Context& ctx, GlobalBatch& global, std::span<const Tensor> mine) override;
   Work work(const Context& ctx, const MicroBatch& batch) override;
   void after_step(Context& ctx) override;
+  // The number alone: no gradient changes, so evaluation may ask between two halves of a step. Collective over
+  // `global`.
+  double loss_alone(Context& ctx, GlobalBatch& global, std::span<const Tensor> mine);
 
   models::VisualEncoder& visual() { return *visual_; }
   models::TextEncoder& text() { return *text_; }
