@@ -9,73 +9,17 @@
 
 #include "parallel/comm/local.hpp"
 #include "parallel/gradient_sync/whole_sum.hpp"
-#include "strata/data/subset_source.hpp"
 #include "strata/engine/distributed_batch.hpp"
-#include "strata/engine/trainer.hpp"
-#include "strata/models/bert_text_encoder.hpp"
-#include "strata/models/hierarchical_vit3d.hpp"
-#include "strata/objectives/image_text.hpp"
-#include "tests/fixtures/memory_source.hpp"
 #include "tests/fixtures/reference_device.hpp"
-#include "tests/fixtures/small_encoder.hpp"
+#include "tests/fixtures/small_training.hpp"
 #include "tests/support/ranks.hpp"
 
 namespace strata::engine {
 namespace {
 
+using Form = fixtures::TrainingForm;
+
 constexpr std::int64_t kBatch = 48, kSteps = 2;
-constexpr std::uint64_t kSeed = 7;
-
-struct Form {
-  objectives::ContrastiveKind kind = objectives::ContrastiveKind::clip;
-  bool dual = false;
-  DType dtype = DType::f64;
-};
-
-std::unique_ptr<objectives::ImageTextObjective> make_objective(const Context& ctx, const Form& form) {
-  auto visual = fixtures::small_encoder(2);
-  visual.scan_blocks = {0};
-  visual.study_blocks = {1};
-  visual.drop_path = 0.2;
-  visual.patch_dropout = 0.25;
-  if (form.dual) {
-    visual.register_tokens = 1;
-    visual.head = models::Head::dinotxt;
-  }
-  models::BertConfig text;
-  text.vocabulary = 32;
-  text.positions = 24;
-  text.width = 16;
-  text.depth = 1;
-  text.heads = 2;
-  text.hidden = 32;
-  text.joint_width = visual.joint_width;
-  auto objective = std::make_unique<objectives::ImageTextObjective>(
-      ctx, std::make_unique<models::HlipVisualEncoder>(ctx, form.dtype, visual),
-      std::make_unique<models::BertTextEncoder>(ctx, form.dtype, text),
-      objectives::ImageTextOptions{.kind = form.kind, .logit_bias = -2, .blocks = {.block_rows = 7}});
-  nn::initialise(ctx, *objective, kSeed);
-  return objective;
-}
-
-TextReading reading(const Form& form) {
-  std::string pieces = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nmemory\n-\n.\n";
-  for (char digit = '0'; digit <= '9'; ++digit) pieces += std::string(1, digit) + "\n##" + digit + "\n";
-  TextReading reading;
-  reading.tokenizer =
-      std::make_shared<const text::WordPieceTokenizer>(text::WordPieceTokenizer::from_contents("pieces", pieces));
-  reading.context = 20;
-  if (form.dual) reading.parts = {ReportPart::report, ReportPart::impression};
-  reading.shuffle_seed = kSeed;
-  return reading;
-}
-
-std::shared_ptr<const data::StudySource> source() {
-  fixtures::MemorySourceOptions options;
-  options.studies = 100;
-  options.grid.extents = {4, 16, 16};
-  return data::select_studies(std::make_shared<fixtures::MemorySource>(options), {.with_report = true});
-}
 
 struct Result {
   std::vector<double> losses;
@@ -83,22 +27,15 @@ struct Result {
 };
 
 Result train(Context ctx, comm::Communicator& world, const Form& form, std::int64_t micro_batches) {
-  const auto objective = make_objective(ctx, form);
+  const auto objective = fixtures::small_objective(ctx, form);
   const auto parameters = objective->trainable_parameters();
   optim::Optimizer optimizer({.algorithm = optim::Algorithm::sgd}, parameters);
-  data::LoaderOptions options;
-  options.seed = kSeed;
-  options.batch_studies = kBatch;
-  options.max_scans = 3;
-  options.packing = {.tokens_a_scan = 16, .token_budget = 1 << 20, .multiple_of = micro_batches};
-  options.rank = world.rank();
-  options.ranks = world.size();
-  options.threads = 1;
-  data::Loader loader({{source()}}, options);
+  data::Loader loader({{fixtures::small_studies_with_reports()}},
+                      fixtures::small_loading(kBatch, micro_batches, world.rank(), world.size()));
   DistributedBatch global(world);
   parallel::WholeSum sync(world, parameters);
-  Trainer trainer({ctx, *objective, optimizer, nullptr, loader, reading(form), global, sync},
-                  {.seed = kSeed, .schedule = {.kind = optim::ScheduleKind::constant, .peak = 1}});
+  Trainer trainer({ctx, *objective, optimizer, nullptr, loader, fixtures::small_reading(form), global, sync},
+                  {.seed = fixtures::kTrainingSeed, .schedule = {.kind = optim::ScheduleKind::constant, .peak = 1}});
   Result result;
   for (std::int64_t step = 0; step < kSteps; ++step) result.losses.push_back(trainer.step().loss);
   for (const auto& parameter : parameters) {
@@ -173,7 +110,7 @@ TEST(Splits, ClipInSinglePrecision) {
 TEST(Splits, AStepMovesEveryTrainableTensor) {
   testing::run_ranks([](comm::Communicator& world) {
     fixtures::ReferenceDevice device;
-    const auto before = make_objective(device.ctx, {});
+    const auto before = fixtures::small_objective(device.ctx, {});
     const Result after = train(device.ctx, world, {}, world.size());
     const auto parameters = before->trainable_parameters();
     for (std::size_t p = 0; p < parameters.size(); ++p) {
