@@ -60,7 +60,7 @@ Known known_of(const Json& one) {
   return known;
 }
 
-TEST(MetricsGolden, areas_are_scikit_learns) {
+TEST(MetricsGolden, AreasAreScikitLearns) {
   ASSERT_GT(golden()["rankings"].size(), 250u);
   for (const Json& one : golden()["rankings"]) {
     const Known known = known_of(one);
@@ -74,7 +74,7 @@ TEST(MetricsGolden, areas_are_scikit_learns) {
   }
 }
 
-TEST(MetricsGolden, curves_are_scikit_learns) {
+TEST(MetricsGolden, CurvesAreScikitLearns) {
   for (const Json& one : golden()["rankings"]) {
     const Known known = known_of(one);
     if (known.scores.empty()) continue;
@@ -89,7 +89,7 @@ TEST(MetricsGolden, curves_are_scikit_learns) {
   }
 }
 
-TEST(MetricsGolden, thresholds_are_those_of_scikit_learns_curve) {
+TEST(MetricsGolden, ThresholdsAreThoseOfScikitLearnsCurve) {
   int judged = 0;
   for (const Json& one : golden()["rankings"]) {
     const Known known = known_of(one);
@@ -104,7 +104,7 @@ TEST(MetricsGolden, thresholds_are_those_of_scikit_learns_curve) {
   EXPECT_GT(judged, 50);
 }
 
-TEST(MetricsGolden, decisions_are_judged_as_scikit_learn_does) {
+TEST(MetricsGolden, DecisionsAreJudgedAsScikitLearnDoes) {
   ASSERT_GT(golden()["decisions"].size(), 200u);
   for (const Json& one : golden()["decisions"]) {
     const auto classes = one["classes"].get<std::int64_t>();

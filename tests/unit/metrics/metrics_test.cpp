@@ -32,7 +32,7 @@ std::vector<float> draw_rows(std::int64_t n, std::int64_t width, unsigned seed) 
   return rows;
 }
 
-TEST(Metrics, scores_that_are_not_numbers_are_refused) {
+TEST(Metrics, RefuseScoresThatAreNotNumbers) {
   const std::vector<std::uint8_t> labels{1, 0};
   const std::vector<double> scores{0.5, std::nan("")};
   expect_error(ErrorKind::numeric, "score 1 is nan", [&] { auroc(scores, labels); });
@@ -42,13 +42,13 @@ TEST(Metrics, scores_that_are_not_numbers_are_refused) {
   expect_error(ErrorKind::usage, "class 2 judged as 0, of 2 classes", [] { ConfusionMatrix(2).add(2, 0); });
 }
 
-TEST(Metrics, macro_leaves_out_what_is_not_known) {
+TEST(Metrics, MacroLeavesOutWhatIsNotKnown) {
   EXPECT_DOUBLE_EQ(macro(std::vector<double>{0.5, std::nan(""), 1}), 0.75);
   EXPECT_TRUE(std::isnan(macro(std::vector<double>{std::nan("")})));
   EXPECT_TRUE(std::isnan(balanced_accuracy(ConfusionMatrix(3))));
 }
 
-TEST(Bootstrap, percentiles_are_linear_between_values) {
+TEST(Bootstrap, PercentilesAreLinearBetweenValues) {
   double next = 0;
   const auto numbers = [&](std::span<const std::uint32_t>, std::span<double> values) {
     values[0] = next++;
@@ -65,7 +65,7 @@ TEST(Bootstrap, percentiles_are_linear_between_values) {
   EXPECT_TRUE(std::isnan(intervals[2].low));
 }
 
-TEST(Bootstrap, a_draw_has_as_many_studies_and_is_a_function_of_the_seed) {
+TEST(Bootstrap, ADrawHasAsManyStudiesAndIsAFunctionOfTheSeed) {
   std::vector<std::vector<std::uint32_t>> drawn;
   std::vector<double> seen(50);
   const auto keep = [&](std::span<const std::uint32_t> times, std::span<double> values) {
@@ -86,7 +86,7 @@ TEST(Bootstrap, a_draw_has_as_many_studies_and_is_a_function_of_the_seed) {
   EXPECT_NE(drawn[0], first[0]);
 }
 
-TEST(Bootstrap, a_drawn_auroc_is_that_of_the_repeated_studies) {
+TEST(Bootstrap, ADrawnAurocIsThatOfTheRepeatedStudies) {
   std::mt19937 draws(7);
   std::vector<double> scores;
   std::vector<std::int8_t> truths;
@@ -113,7 +113,7 @@ TEST(Bootstrap, a_drawn_auroc_is_that_of_the_repeated_studies) {
 }
 
 // Of an estimate whose spread is known: the mean of 400 normal draws has a standard error of 1/20.
-TEST(Bootstrap, the_interval_of_a_mean_is_as_wide_as_its_standard_error_says) {
+TEST(Bootstrap, TheIntervalOfAMeanIsAsWideAsItsStandardErrorSays) {
   std::mt19937 draws(11);
   std::normal_distribution<double> normal;
   std::vector<double> values(400);
@@ -126,14 +126,14 @@ TEST(Bootstrap, the_interval_of_a_mean_is_as_wide_as_its_standard_error_says) {
   EXPECT_NEAR(interval.high - interval.low, 2 * 1.96 / 20, 0.025);
 }
 
-TEST(Bootstrap, what_cannot_be_drawn_is_refused) {
+TEST(Bootstrap, WhatCannotBeDrawnIsRefused) {
   const auto nothing = [](std::span<const std::uint32_t>, std::span<double>) {};
   expect_error(ErrorKind::usage, "0 studies to draw from", [&] { bootstrap(0, 1, nothing); });
   expect_error(ErrorKind::usage, "0 resamples", [&] { bootstrap(2, 1, nothing, {.resamples = 0}); });
   expect_error(ErrorKind::usage, "an interval of 1", [&] { bootstrap(2, 1, nothing, {.level = 1}); });
 }
 
-TEST(Retrieval, places_are_those_of_the_sorted_similarities) {
+TEST(Retrieval, PlacesAreThoseOfTheSortedSimilarities) {
   constexpr std::int64_t n = 150, width = 19;
   const auto a = draw_rows(n, width, 1);
   auto b = draw_rows(n, width, 2);
@@ -162,7 +162,7 @@ TEST(Retrieval, places_are_those_of_the_sorted_similarities) {
   EXPECT_EQ(recall_at(places.forward, n), 1);
 }
 
-TEST(Retrieval, ranges_of_rows_add_up) {
+TEST(Retrieval, RangesOfRowsAddUp) {
   const auto a = draw_rows(50, 8, 3), b = draw_rows(50, 8, 4);
   const RetrievalPlaces whole = retrieval_places(a, b, 8, 0, 50);
   const RetrievalPlaces head = retrieval_places(a, b, 8, 0, 13), tail = retrieval_places(a, b, 8, 13, 50);
@@ -173,7 +173,7 @@ TEST(Retrieval, ranges_of_rows_add_up) {
   }
 }
 
-TEST(Retrieval, constant_embeddings_score_by_chance) {
+TEST(Retrieval, ConstantEmbeddingsScoreByChance) {
   const auto a = draw_rows(40, 5, 5);
   std::vector<float> constant;
   for (int i = 0; i < 40; ++i) constant.insert(constant.end(), {0.3f, -1.1f, 0.7f, 2.f, 0.1f});
@@ -185,7 +185,7 @@ TEST(Retrieval, constant_embeddings_score_by_chance) {
       << "rows without a length";
 }
 
-TEST(Retrieval, studies_with_the_same_report_tie_though_rounding_differs) {
+TEST(Retrieval, StudiesWithTheSameReportTieThoughRoundingDiffers) {
   std::vector<float> a{1, 0, 0, 1, 1, -0.1f}, b{1, 0, 1e-4f, 1, 1e-3f, 1};  // [3, 2]; texts 1 and 2 read the same
   const std::vector<std::uint64_t> same{8, 9, 9};
   const RetrievalPlaces places = retrieval_places(a, b, 2, 0, 3, {}, same);
@@ -196,7 +196,7 @@ TEST(Retrieval, studies_with_the_same_report_tie_though_rounding_differs) {
   EXPECT_EQ(places.backward.equal[2], 1) << "images differ";
 }
 
-TEST(Retrieval, embeddings_that_are_not_numbers_are_refused) {
+TEST(Retrieval, EmbeddingsThatAreNotNumbersAreRefused) {
   std::vector<float> rows{1, 2, std::numeric_limits<float>::infinity(), 1};
   expect_error(ErrorKind::numeric, "the embedding of study 1", [&] { retrieval_places(rows, rows, 2, 0, 2); });
   expect_error(ErrorKind::usage, "rows of 3", [&] { retrieval_places(rows, rows, 3, 0, 1); });
