@@ -9,6 +9,7 @@
 #include "strata/base/error.hpp"
 #include "strata/io/host_copy.hpp"
 #include "strata/io/text.hpp"
+#include "strata/ops/copy.hpp"
 
 namespace strata::engine {
 namespace {
@@ -37,7 +38,9 @@ class Share {
     const auto features = reading_.tokenizer ? model_.encode(tape, micro) : model_.encode_images(tape, micro.studies);
     std::vector<Tensor> hosts;
     for (const auto& feature : features) {
-      hosts.push_back(io::convert_floating(ctx_.download(feature.value()), DType::f32));
+      const Tensor dense =
+          feature.value().is_dense() ? feature.value() : ops::run1(ctx_, ops::Copy{}, {feature.value()});
+      hosts.push_back(io::convert_floating(ctx_.download(dense), DType::f32));
       judge(hosts.back(), batch);
     }
     for (std::int64_t b = 0; b < batch.studies(); ++b) add_study(batch, micro, hosts, b);

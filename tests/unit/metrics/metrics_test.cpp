@@ -9,11 +9,11 @@
 #include <numeric>
 #include <random>
 
-#include "fixtures/expect_error.hpp"
 #include "strata/metrics/bootstrap.hpp"
 #include "strata/metrics/classification.hpp"
 #include "strata/metrics/ranking.hpp"
 #include "strata/metrics/retrieval.hpp"
+#include "tests/fixtures/expect_error.hpp"
 
 namespace strata::metrics {
 namespace {
