@@ -28,9 +28,9 @@ def plain(values):
 
 
 def thresholds(scores, labels):
-    fpr, tpr, at = metrics.roc_curve(labels, scores, drop_intermediate=False)
-    fpr, tpr, at = fpr[1:], tpr[1:], at[1:]  # a threshold that some score reaches
-    corner, youden = (1 - tpr) ** 2 + fpr**2, (1 - tpr) + fpr
+    false_rate, true_rate, at = metrics.roc_curve(labels, scores, drop_intermediate=False)
+    false_rate, true_rate, at = false_rate[1:], true_rate[1:], at[1:]  # a threshold that some score reaches
+    corner, youden = (1 - true_rate) ** 2 + false_rate**2, (1 - true_rate) + false_rate
     return at[np.argmin(corner)], at[np.argmin(youden)]
 
 
@@ -46,8 +46,8 @@ def ranking_case(scores, labels, times):
     if len(y):
         precision, recall, at = metrics.precision_recall_curve(y, s)
         case["precision"], case["recall"], case["pr_thresholds"] = plain(precision), plain(recall), plain(at)
-        fpr, tpr, at = metrics.roc_curve(y, s, drop_intermediate=False)
-        case["fpr"], case["tpr"], case["roc_thresholds"] = plain(fpr), plain(tpr), plain(at)
+        false_rate, true_rate, at = metrics.roc_curve(y, s, drop_intermediate=False)
+        case["false_rate"], case["true_rate"], case["roc_thresholds"] = plain(false_rate), plain(true_rate), plain(at)
     if both:
         case["corner"], case["youden"] = (float(v) for v in thresholds(s, y))
     return case

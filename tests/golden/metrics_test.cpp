@@ -79,8 +79,8 @@ TEST(MetricsGolden, CurvesAreScikitLearns) {
     const Known known = known_of(one);
     if (known.scores.empty()) continue;
     const RocCurve roc = roc_curve(known.scores, known.positive);
-    expect_values(roc.false_positive_rate, one["fpr"], "false positive rates");
-    expect_values(roc.true_positive_rate, one["tpr"], "true positive rates");
+    expect_values(roc.false_positive_rate, one["false_rate"], "false positive rates");
+    expect_values(roc.true_positive_rate, one["true_rate"], "true positive rates");
     expect_values(roc.thresholds, one["roc_thresholds"], "ROC thresholds");
     const PrecisionRecallCurve curve = precision_recall_curve(known.scores, known.positive);
     expect_values(curve.precision, one["precision"], "precisions");

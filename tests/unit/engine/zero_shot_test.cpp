@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
 #include <limits>
+#include <map>
 
 #include "parallel/comm/local.hpp"
 #include "strata/engine/zero_shot_report.hpp"
@@ -93,6 +95,16 @@ TEST(LabelSet, NamesTheColumnThatIsNotThere) {
   expect_part(refused({"age", "smal", "big", "huge", "odd"}), "did you mean 'smal'?");
   expect_part(refused({"aged", "small", "big", "huge", "odd"}), "task near of numbers reads label column age");
   expect_part(refused({}), "the studies have no labels");
+}
+
+TEST(LabelSet, AllThatComeWithTheProjectAreWhole) {
+  const std::filesystem::path folder = std::string(STRATA_GOLDEN_DATA) + "/../../../configs/eval";
+  std::map<std::string, std::size_t> classes;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    classes[entry.path().stem()] = zero_shot_schema().read(config::Node::load(entry.path())).classes.size();
+  const std::map<std::string, std::size_t> expected{{"cq500", 13},      {"ct_rate", 18},     {"nyu_head_ct", 11},
+                                                    {"pub_brain_5", 5}, {"rad_chestct", 16}, {"rsna_head_ct", 6}};
+  EXPECT_EQ(classes, expected);
 }
 
 TEST(ZeroShot, PutsPromptsIntoTemplates) {
