@@ -27,20 +27,20 @@ struct Site {
 };
 
 constexpr std::array kSites{
-    Site{"basal ganglia", {25, -8, 8}, 19},           Site{"thalamus", {14, 8, 8}, 14},
+    Site{"basal ganglia", {25, -8, 8}, 19},           Site{"thalamus", {14, 8, 8}, 15},
     Site{"frontal lobe", {31, -45, 22}, 24},          Site{"parietal lobe", {34, 28, 36}, 24},
     Site{"temporal lobe", {42, -2, -10}, 18},         Site{"occipital lobe", {26, 52, 10}, 19},
-    Site{"cerebellar hemisphere", {24, 40, -34}, 16},
+    Site{"cerebellar hemisphere", {24, 40, -34}, 17},
 };
 
 Lesion in_brain(Draws& draws, LesionKind kind) {
   const Site& site = draws.pick(kSites);
   Lesion lesion{.kind = kind, .side = draws.sign()};
-  const float size = draws.between(8.5, site.largest);
+  const float size = draws.between(12, site.largest);
   lesion.radii = {size * draws.between(0.75, 1.1), size * draws.between(0.85, 1.3), size * draws.between(0.75, 1.05)};
   lesion.centre = {static_cast<float>(lesion.side) * (site.centre.x + draws.between(-3, 3)),
                    site.centre.y + draws.between(-5, 5), site.centre.z + draws.between(-4, 4)};
-  lesion.hu = kind == LesionKind::mass ? draws.between(16, 24) : draws.between(58, 74);
+  lesion.hu = kind == LesionKind::mass ? draws.between(16, 24) : draws.between(62, 76);
   lesion.place = site.place;
   return lesion;
 }
@@ -56,9 +56,9 @@ Lesion at_skull(Draws& draws, LesionKind kind, Point low, Point high) {
 Lesion draw_subdural(Draws& draws, bool chronic) {
   Lesion lesion = at_skull(draws, LesionKind::subdural, {0.8f, -0.3f, 0.05f}, {1, 0.35f, 0.45f});
   lesion.chronic = chronic;
-  lesion.thickness = chronic ? draws.between(9, 20) : draws.between(6, 16);
+  lesion.thickness = chronic ? draws.between(12, 22) : draws.between(8, 17);
   lesion.reach = draws.between(0.85, 1.2);
-  lesion.hu = chronic ? draws.between(13, 20) : draws.between(60, 72);
+  lesion.hu = chronic ? draws.between(11, 17) : draws.between(62, 74);
   return lesion;
 }
 
@@ -75,17 +75,17 @@ Lesion draw_subarachnoid(Draws& draws) {
   Lesion lesion = at_skull(draws, LesionKind::subarachnoid, {0.7f, -0.5f, 0}, {1, 0.5f, 0.7f});
   lesion.basal = draws.chance(0.4);
   if (lesion.basal) lesion.side = 0;
-  lesion.reach = draws.between(0.6, 1.0);
-  lesion.hu = draws.between(56, 70);
+  lesion.reach = draws.between(0.75, 1.05);
+  lesion.hu = draws.between(60, 74);
   return lesion;
 }
 
 Lesion draw_intraventricular(Draws& draws, int near_side) {
   Lesion lesion{.kind = LesionKind::intraventricular};
-  lesion.layered = near_side == 0 && draws.chance(0.4);
+  lesion.layered = near_side == 0 && draws.chance(0.35);
   lesion.side = lesion.layered || draws.chance(0.3) ? 0 : near_side != 0 ? near_side : draws.sign();
-  lesion.thickness = draws.between(14, 28);  // of the level, from the back of the occipital horn
-  lesion.hu = draws.between(58, 72);
+  lesion.thickness = draws.between(20, 34);  // of the level, from the back of the occipital horn
+  lesion.hu = draws.between(62, 74);
   return lesion;
 }
 
@@ -96,11 +96,11 @@ Lesion draw_fracture(Draws& draws, const Lesion* below) {
     lesion.centre = below->centre;
     lesion.place = below->place;
   }
-  lesion.thickness = draws.between(2.2, 4);
+  lesion.thickness = draws.between(2.8, 4.5);
   lesion.reach = draws.between(24, 42);
   lesion.angle = draws.between(0, std::numbers::pi);
   lesion.radii.x = draws.chance(0.4) ? draws.between(4, 8) : 0;  // depressed by so much
-  lesion.radii.y = draws.between(6, 11);                         // swelling of the scalp
+  lesion.radii.y = draws.between(8, 13);                         // swelling of the scalp
   return lesion;
 }
 
@@ -181,10 +181,10 @@ bool Findings::bleeds_on(int side) const {
 
 Findings draw_findings(Draws& draws, double normal) {
   // In the order of Primary; the rest are masses.
-  constexpr std::array kShares{0.19, 0.13, 0.16, 0.13, 0.15, 0.09, 0.08};
+  constexpr std::array kShares{0.18, 0.15, 0.13, 0.12, 0.14, 0.12, 0.11};
   Findings findings;
   if (draws.chance(normal)) return findings;
-  const int count = draws.chance(0.25) ? 2 : 1;
+  const int count = draws.chance(0.35) ? 2 : 1;
   for (int i = 0; i < count; ++i) {
     double left = draws.uniform();
     std::size_t primary = 0;
@@ -196,7 +196,7 @@ Findings draw_findings(Draws& draws, double normal) {
     if (!repeated) findings.lesions.insert(findings.lesions.end(), more.begin(), more.end());
   }
   draw_mass_effect(draws, findings);
-  if (findings.find(LesionKind::intraventricular) != nullptr) findings.ventricles = draws.between(1.15, 1.5);
+  if (findings.find(LesionKind::intraventricular) != nullptr) findings.ventricles = draws.between(1.3, 1.65);
   return findings;
 }
 

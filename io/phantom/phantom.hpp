@@ -35,12 +35,14 @@ struct Options {
   double duplicates = 0;    // of images that a second file repeats under the same instance UID
   double broken = 0;        // of studies that hold a truncated file
   double other_syntax = 0;  // of series in RLE, JPEG lossless, JPEG-LS, implicit VR, big endian or deflated
+  double test = 0;          // of blocks of four studies that are held out; 0: the table says nothing of splits
 };
 
 void check(const Options& options);  // usage error that names what is out of range
 
 struct Row {
   std::string accession_number{}, study_uid{}, patient_id{};
+  std::string split{};                // "train" or "test"; empty where nothing is held out
   std::vector<std::string> report{};  // sentences
   std::vector<int> labels{};          // by label_names()
 };

@@ -109,6 +109,16 @@ void plan_acquisition(Draws& draws, const Options& options, StudyPlan& study) {
   }
 }
 
+// Patients live in blocks of four studies, so whole blocks are held out: of the first n blocks ⌊n · share⌋.
+std::string split_of(const Options& options, std::int64_t index) {
+  if (options.test == 0) return {};
+  const auto held_out = [&](std::int64_t blocks) {
+    return std::floor(static_cast<double>(blocks) * options.test + 1e-9);
+  };
+  const std::int64_t block = index / 4;
+  return held_out(block + 1) > held_out(block) ? "test" : "train";
+}
+
 void check_share(const char* name, double share) {
   STRATA_CHECK(share >= 0 && share <= 1, usage, "phantom", fmt::format("the share of {} is {}", name, share),
                "give a number from 0 to 1");
@@ -133,6 +143,7 @@ void check(const Options& options) {
   check_share("duplicated images", options.duplicates);
   check_share("studies with a broken file", options.broken);
   check_share("series in other transfer syntaxes", options.other_syntax);
+  check_share("held-out studies", options.test);
 }
 
 StudyPlan plan_study(const Options& options, std::int64_t index) {
@@ -145,6 +156,7 @@ StudyPlan plan_study(const Options& options, std::int64_t index) {
   Draws report(options.seed, Stream::report, index);
   study.row.report = write_report(report, study.findings);
   study.row.labels = labels_of(study.findings);
+  study.row.split = split_of(options, index);
   Draws draws(options.seed, Stream::study, index);
   name_study(draws, options, study);
   place_head(draws, study);

@@ -172,6 +172,8 @@ Texts absent(Draws& draws, const Findings& findings) {
       {"No subarachnoid hemorrhage.", "No subarachnoid blood is seen."});
   say(!has(LesionKind::subdural) && !has(LesionKind::epidural),
       {"No extra-axial collection.", "No subdural or epidural hematoma."});
+  say(has(LesionKind::epidural) && !has(LesionKind::subdural), {"No subdural hematoma."});
+  say(has(LesionKind::subdural) && !has(LesionKind::epidural), {"No epidural hematoma."});
   say(!has(LesionKind::intraventricular), {"No intraventricular hemorrhage.", "The ventricles contain no blood."});
   say(!has(LesionKind::fracture),
       {"No calvarial fracture.", "No skull fracture is identified.", "The calvarium is intact."});
@@ -191,7 +193,7 @@ std::vector<std::string> write_report(Draws& draws, const Findings& findings) {
   Texts negatives = absent(draws, findings);
   draws.shuffle(negatives);
   const bool normal = findings.lesions.empty();
-  const std::size_t kept = std::min(negatives.size(), draws.below(normal ? 4 : 3) + (normal ? 3 : 1));
+  const std::size_t kept = std::min(negatives.size(), draws.below(normal ? 4 : 3) + (normal ? 3 : 2));
   sentences.insert(sentences.end(), negatives.begin(), negatives.begin() + static_cast<std::ptrdiff_t>(kept));
   if (normal && draws.chance(0.6))
     sentences.push_back(draws.pick(Texts{"Normal noncontrast head CT.", "Unremarkable CT of the head."}));

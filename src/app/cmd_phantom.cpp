@@ -33,11 +33,13 @@ std::string quoted(const std::string& text) {
 // One line a study: whom it belongs to, the report as one text, a column a label.
 void write_table(const std::string& path, const phantom::Options& options) {
   io::OutputFile file("phantom", path);
-  file.write(
-      fmt::format("accession_number,study_uid,patient_id,report,{}\r\n", fmt::join(phantom::label_names(), ",")));
+  const bool splits = options.test > 0;
+  file.write(fmt::format("accession_number,study_uid,patient_id,{}report,{}\r\n", splits ? "split," : "",
+                         fmt::join(phantom::label_names(), ",")));
   for (std::int64_t i = 0; i < options.studies; ++i) {
     const phantom::Row row = phantom::describe(options, i);
-    file.write(fmt::format("{},{},{},{},{}\r\n", row.accession_number, row.study_uid, row.patient_id,
+    file.write(fmt::format("{},{},{},{}{},{}\r\n", row.accession_number, row.study_uid, row.patient_id,
+                           splits ? row.split + "," : std::string(),
                            quoted(fmt::format("{}", fmt::join(row.report, " "))), fmt::join(row.labels, ",")));
   }
   file.commit();
@@ -157,6 +159,7 @@ Action add_phantom(CLI::App& parser) {
   add_share(parser, "--broken", options.broken, "studies with a truncated file");
   add_share(parser, "--other-syntax", options.other_syntax,
             "series in other transfer syntaxes than Explicit VR little endian");
+  add_share(parser, "--test", options.test, "studies that a column `split` holds out, no patient on both sides");
   parser.add_flag("--masks", arguments->masks, "write the lesions of each thick series to masks/ (NIfTI)");
   return [arguments] {
     phantom::check(arguments->phantom);

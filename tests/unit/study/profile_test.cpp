@@ -57,11 +57,13 @@ Volume head(const Geometry& geometry) {
 
 TEST(Profile, PublishedOnesHaveTheirGrids) {
   const auto names = published_names();
-  EXPECT_EQ(names.size(), 8u);
+  EXPECT_EQ(names.size(), 9u);
   for (const auto& name : names) EXPECT_EQ(published(name).name, name);
   EXPECT_EQ(grid_of(published("brain_mri")).extents, (Extents3{48, 224, 224}));
   EXPECT_EQ(grid_of(published("head_ct")).extents, (Extents3{48, 224, 224}));
   EXPECT_EQ(grid_of(published("head_ct_small")).extents, (Extents3{24, 96, 96}));
+  EXPECT_EQ(grid_of(published("head_ct_quick")).extents, (Extents3{24, 96, 84}));
+  EXPECT_EQ(grid_of(published("head_ct_quick")).channels, 2);
   EXPECT_EQ(grid_of(published("chest_ct")).extents, (Extents3{112, 336, 336}));
   EXPECT_EQ(grid_of(published("chest_ct_resize")).extents, (Extents3{112, 336, 336}));
   EXPECT_EQ(grid_of(published("head_ct_foundation")).extents, (Extents3{96, 96, 96}));

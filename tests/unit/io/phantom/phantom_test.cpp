@@ -116,6 +116,19 @@ TEST(Phantom, NumbersAreUniqueAndPatientsHaveOneToThreeStudies) {
   EXPECT_EQ(sizes.rbegin()->first, 3);
 }
 
+TEST(Phantom, AShareOfPatientsIsHeldOut) {
+  EXPECT_EQ(describe({.seed = 9}, 0).split, "");
+  std::map<std::string, std::set<std::string>> splits;
+  int held_out = 0;
+  for (int i = 0; i < 1500; ++i) {
+    const Row row = describe({.seed = 9, .test = 0.2}, i);
+    splits[row.patient_id].insert(row.split);
+    if (row.split == "test") ++held_out;
+  }
+  EXPECT_EQ(held_out, 300);
+  for (const auto& [patient, of] : splits) EXPECT_EQ(of.size(), 1U) << patient;
+}
+
 TEST(Phantom, EveryLabelIsFrequentEnoughToBeLearnt) {
   const int studies = 2000;
   std::vector<int> counts(label_names().size());
@@ -219,6 +232,7 @@ TEST(Phantom, OptionsOutOfRangeAreUsageErrors) {
   const std::vector<std::pair<Options, std::string>> cases{{{.studies = 0}, "0 studies"},
                                                            {{.matrix = 32}, "matrix of 32"},
                                                            {{.tilt = 1.5}, "tilted"},
+                                                           {{.test = -0.1}, "held-out"},
                                                            {{.bone = std::nan("")}, "bone"}};
   for (const auto& [options, words] : cases) {
     const std::string message = message_of([&options = options] { check(options); }, ErrorKind::usage);
