@@ -58,6 +58,7 @@ std::string new_path(const std::string& folder) {
 
 // Indented by four: Markdown shows it as it stands.
 std::string as_code(std::string_view text) {
+  while (text.ends_with('\n')) text.remove_suffix(1);
   std::string code = "    ";
   for (const char letter : text) {
     code += letter;
@@ -79,7 +80,8 @@ class EventFileSink final : public MetricSink {
     if (record.kind == "start") bytes += tf_record(session_start_event(time, record.step + 1));
     SummaryBytes summary;
     for (const auto& [name, value] : record.values) summary.add_scalar(metric_name(record.kind, name), value);
-    for (const auto& [name, text] : record.texts) summary.add_text(metric_name(record.kind, name), as_code(text));
+    if (record.kind == "start")  // a page of every checkpoint's path would bury the configuration
+      for (const auto& [name, text] : record.texts) summary.add_text(metric_name(record.kind, name), as_code(text));
     if (!summary.empty()) bytes += tf_record(summary_event(time, record.step, summary));
     if (!bytes.empty()) file_.write(bytes);
   }

@@ -44,11 +44,11 @@ Image plot(std::span<const PlotPanel> panels, const std::string& title, const Pl
 // darkened for white paper).
 Rgb plot_colour(std::size_t index);
 
-// Multiples of 1, 2 or 5 times a power of ten within [low, high], at most `most` of them (and at least 2 if most ≥ 3);
-// low < high.
+// Multiples of 1, 2 or 5 times a power of ten within [low, high], as many as `most` allows (and at least 2 if it allows
+// 5); low < high.
 std::vector<double> linear_ticks(double low, double high, int most);
-// Powers of ten within [low, high] (0 < low < high), every n-th so that there are at most `most`; where there are fewer
-// than 2, those times 1, 2 and 5 as well, and within less than that linear_ticks().
+// Powers of ten within [low, high] (0 < low < high), with twice and five times each where that many are allowed, every
+// n-th power alone where not even all powers are; linear_ticks() on less than a decade that holds none of either.
 std::vector<double> log_ticks(double low, double high, int most);
 
 // Exponential mean that weights the past by `weight` in [0, 1), without the pull to 0 at the beginning:

@@ -21,5 +21,6 @@ Action add_phantom(CLI::App& parser);
 Action add_inspect(CLI::App& parser);
 Action add_view(CLI::App& parser);
 Action add_vocab(CLI::App& parser);
+Action add_plot(CLI::App& parser);
 
 }  // namespace strata::app

@@ -38,6 +38,7 @@ constexpr std::array kCommands{
     Command{"embed", "weights and a volume to study embeddings", add_embed},
     Command{"phantom", "synthetic head-CT studies as DICOM files, with reports and labels", add_phantom},
     Command{"inspect", "what a set of study shards holds, and whether it is whole", add_inspect},
+    Command{"plot", "what runs recorded, as curves in one picture", add_plot},
     Command{"view", "a study as a picture: series by slices, windowed, with an overlay", add_view},
 };
 

@@ -21,7 +21,7 @@ struct ProgressOptions {
   std::FILE* stream = stderr;                                                  // stays open
   std::optional<bool> terminal{};                                              // default: what the stream is
   double every = 10;                                                           // seconds between plain lines
-  std::vector<std::string> scores{"auroc", "recall@1/image_to_text", "loss"};  // the first that an evaluation has
+  std::vector<std::string> scores{"auroc", "recall@1/image_to_text", "loss"};  // the first finite one counts
 };
 
 // flush() ends the rewritten line, so that what is printed next begins on a line of its own.

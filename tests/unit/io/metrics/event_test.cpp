@@ -112,7 +112,7 @@ TEST(EventFileSink, EveryStartIsALaterFileThatBeginsWithAMark) {
   ASSERT_EQ(first.size(), 4);
   EXPECT_NE(first[0].find("brain.Event:2"), std::string::npos);
   EXPECT_NE(first[2].find("start/config"), std::string::npos);
-  EXPECT_NE(first[2].find("    name: a\n    lr: 1\n"), std::string::npos);
+  EXPECT_NE(first[2].find("    name: a\n    lr: 1"), std::string::npos);
   EXPECT_NE(first[3].find("train/loss"), std::string::npos);
   EXPECT_NE(first[3].find("train/lr"), std::string::npos);
   EXPECT_EQ(first[3].find("train/train"), std::string::npos);
