@@ -1,126 +1,106 @@
 // SPDX-License-Identifier: Apache-2.0
-// strata embed: weights and volumes in, one embedding (or a few) a study out.
+// strata embed: a model, and volumes or sets of shards in; one embedding (or a few) a study out.
 #include <fmt/format.h>
 
-#include <chrono>
-#include <cstring>
-#include <filesystem>
-
 #include "app/command.hpp"
-#include "app/model_file.hpp"
-#include "app/volume_file.hpp"
-#include "app/wiring.hpp"
-#include "io/npy/npy.hpp"
+#include "app/embed_set.hpp"
+#include "app/embed_volume.hpp"
 #include "strata/base/error.hpp"
-#include "strata/io/host_copy.hpp"
 #include "strata/io/text.hpp"
-#include "strata/ops/l2_normalize.hpp"
 
 namespace strata::app {
 namespace {
 
-struct EmbedOptions {
-  std::string model, volume, to, tensor, backend;
-  ModelFileOptions file;
-  Intensity intensity;
+struct EmbedArguments {
+  EmbedVolumeOptions volume;
+  EmbedSetOptions set;
   double full_scale = 0;
-  int threads = 0;
-  bool features = false;
 };
 
-// Asked before the work, not after it.
-void check_output(const std::string& path) {
-  STRATA_CHECK(path.ends_with(".npy") || path.ends_with(".safetensors"), usage, "embed",
-               fmt::format("cannot tell from {} how to write", io::printable(path, 400)),
-               "end it in .npy or .safetensors");
-  const auto folder = std::filesystem::path(path).parent_path();
-  STRATA_CHECK(folder.empty() || std::filesystem::is_directory(folder), environment, "embed",
-               fmt::format("there is no folder {}", io::printable(folder.string(), 400)), "create the folder first");
+// Both forms know the model, what to write and what to compute on; the rest belongs to one of them.
+void add_shared(CLI::App& parser, EmbedVolumeOptions& o) {
+  parser
+      .add_option("model", o.model,
+                  "a run's folder (its last checkpoint), a checkpoint, or weights with published names "
+                  "(visual.trunk.…), .safetensors")
+      ->required()
+      ->type_name("MODEL");
+  parser.add_option("--to", o.to, "where to write: .npy or .safetensors for a volume, .h5 for sets")
+      ->required()
+      ->type_name("OUT");
+  parser.add_option("--variant", o.file.variant, "the model's published name; not needed if the file describes itself")
+      ->type_name("NAME");
+  parser
+      .add_option("--ignore", o.file.ignore, "prefixes of tensors in MODEL that are not the encoder's, such as text.")
+      ->type_name("PREFIX");
+  parser.add_flag("--convert", o.file.convert, "accept weights in F16, BF16 or F64 (computed in f32)");
+  parser.add_flag("--features", o.features, "write the projection's output, not scaled to unit length");
+  parser.add_option("--backend", o.backend, "which backend computes (strata info lists them)")->type_name("NAME");
+  parser.add_option("--threads", o.threads, "threads of the cpu backend; 0: as the environment says")
+      ->check(CLI::Range(0, 4096))
+      ->type_name("N");
 }
 
-Tensor embed_study(Context& ctx, models::HlipVisualEncoder& model, const models::StudyBatch& batch, bool features) {
-  autograd::Tape tape(ctx, {.record = false, .training = false});
-  const autograd::Variable feature = model.forward(tape, batch);
-  return ctx.download(features ? feature.value() : tape.apply1(ops::L2Normalize{}, {feature}).value());
+std::vector<CLI::Option*> add_volume_options(CLI::App& parser, EmbedArguments& arguments) {
+  EmbedVolumeOptions& o = arguments.volume;
+  CLI::Option* scale = parser
+                           .add_option("--full-scale", arguments.full_scale,
+                                       "voxel value that stands for 1 (255 for u8, 1 for floating values)")
+                           ->check(CLI::PositiveNumber)
+                           ->type_name("VALUE");
+  return {parser
+              .add_option("volume", o.volume,
+                          "one study [N, 1, D, H, W] or several [B, N, 1, D, H, W], .npy or .safetensors")
+              ->type_name("VOLUME"),
+          scale, parser.add_option("--tensor", o.tensor, "which tensor of a .safetensors VOLUME")->type_name("NAME"),
+          parser.add_flag("--raw", o.intensity.raw, "voxels are normalised already")->excludes(scale)};
 }
 
-// [B, width], or [B, e, width] for heads with e embeddings a study.
-Tensor embed_all(Context& ctx, models::HlipVisualEncoder& model, const Tensor& volume, const EmbedOptions& options) {
-  Tensor all;
-  for (std::int64_t b = 0; b < volume.dim(0); ++b) {
-    const Tensor one = embed_study(ctx, model, study_batch(ctx, volume, b, options.intensity), options.features);
-    if (!all.defined()) all = host_tensor(one.dtype(), one.shape().with(0, volume.dim(0)));
-    const auto broken = io::first_non_finite(one);
-    STRATA_CHECK(!broken, numeric, "embed", fmt::format("the embedding of study {} is NaN or infinite", b),
-                 "the weights do not fit these voxels");
-    std::memcpy(static_cast<std::byte*>(all.raw()) + static_cast<std::size_t>(b) * one.bytes(), one.raw(), one.bytes());
+std::vector<CLI::Option*> add_set_options(CLI::App& parser, EmbedSetOptions& o) {
+  return {
+      parser.add_option("--data", o.sets, "sets of shards instead of a VOLUME, on all ranks: FOLDER or FOLDER:SPLIT")
+          ->type_name("SET"),
+      parser.add_flag("--best", o.best, "the run's checkpoint with the best score"),
+      parser.add_flag("--texts", o.texts, "embeddings of the reports too; studies without one are left out"),
+      parser.add_option("--tokens", o.tokens, "most tokens that are computed at a time")
+          ->check(CLI::PositiveNumber)
+          ->type_name("N")};
+}
+
+void expect_none(const std::vector<CLI::Option*>& options, const char* where) {
+  for (const auto* option : options)
+    STRATA_CHECK(option->count() == 0, usage, "arguments", fmt::format("{} {}", option->get_name(), where),
+                 "strata embed --help lists the options of both forms");
+}
+
+void run(EmbedArguments arguments, const std::vector<CLI::Option*>& of_volume,
+         const std::vector<CLI::Option*>& of_set) {
+  EmbedVolumeOptions& volume = arguments.volume;
+  if (arguments.set.sets.empty()) {
+    STRATA_CHECK(!volume.volume.empty(), usage, "arguments", "there is neither a VOLUME nor --data SET",
+                 "strata embed MODEL VOLUME --to OUT.npy, or strata embed MODEL --data SET --to OUT.h5");
+    expect_none(of_set, "belongs to --data");
+    if (arguments.full_scale > 0) volume.intensity.full_scale = arguments.full_scale;
+    return embed_volume(volume);
   }
-  return all;
-}
-
-void write_embeddings(const std::string& path, const Tensor& embeddings) {
-  if (path.ends_with(".npy")) return io::write_npy(path, embeddings);
-  StateDict state;
-  state.add("embedding", embeddings);
-  io::write_safetensors(path, state);
-}
-
-void embed(const EmbedOptions& options) {
-  check_output(options.to);
-  const WiredBackend wired = wire_backend(options.backend, {.threads = options.threads});
-  Context ctx = wired.context();
-  const Tensor volume = read_volume(options.volume, options.tensor, options.intensity);
-  const auto model = load_encoder(ctx, io::SafetensorsFile(options.model), options.file);
-  const auto begin = std::chrono::steady_clock::now();
-  const Tensor embeddings = embed_all(ctx, *model, volume, options);
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-  write_embeddings(options.to, embeddings);
-  fmt::print("{} {} of {} {} in {:.2f} s on {}: {} {}\n", volume.dim(0), volume.dim(0) == 1 ? "study" : "studies",
-             volume.dim(1), volume.dim(1) == 1 ? "scan" : "scans", seconds.count(), wired.backend()->name(),
-             io::printable(options.to, 400), embeddings.spec().str());
+  expect_none(of_volume, "has no meaning with --data");
+  arguments.set.model = volume.model;
+  arguments.set.to = volume.to;
+  arguments.set.backend = volume.backend;
+  arguments.set.file = volume.file;
+  arguments.set.threads = volume.threads;
+  arguments.set.features = volume.features;
+  embed_sets(arguments.set);
 }
 
 }  // namespace
 
 Action add_embed(CLI::App& parser) {
-  const auto options = std::make_shared<EmbedOptions>();
-  parser.add_option("model", options->model, "weights with published names (visual.trunk.…), .safetensors")
-      ->required()
-      ->type_name("MODEL");
-  parser
-      .add_option("volume", options->volume,
-                  "one study [N, 1, D, H, W] or several [B, N, 1, D, H, W], .npy or .safetensors")
-      ->required()
-      ->type_name("VOLUME");
-  parser.add_option("--to", options->to, "where to write the embeddings [B, width], .npy or .safetensors")
-      ->required()
-      ->type_name("OUT");
-  parser
-      .add_option("--variant", options->file.variant,
-                  "the model's published name; not needed if the file describes itself")
-      ->type_name("NAME");
-  parser
-      .add_option("--ignore", options->file.ignore,
-                  "prefixes of tensors in MODEL that are not the encoder's, such as text.")
-      ->type_name("PREFIX");
-  parser.add_flag("--convert", options->file.convert, "accept weights in F16, BF16 or F64 (computed in f32)");
-  parser.add_option("--tensor", options->tensor, "which tensor of a .safetensors VOLUME")->type_name("NAME");
-  CLI::Option* scale = parser
-                           .add_option("--full-scale", options->full_scale,
-                                       "voxel value that stands for 1 (255 for u8, 1 for floating values)")
-                           ->check(CLI::PositiveNumber)
-                           ->type_name("VALUE");
-  parser.add_flag("--raw", options->intensity.raw, "voxels are normalised already")->excludes(scale);
-  parser.add_flag("--features", options->features, "write the projection's output, not scaled to unit length");
-  parser.add_option("--backend", options->backend, "which backend computes (strata info lists them)")
-      ->type_name("NAME");
-  parser.add_option("--threads", options->threads, "threads of the cpu backend; 0: as the environment says")
-      ->check(CLI::Range(0, 4096))
-      ->type_name("N");
-  return [options, scale] {
-    if (scale->count() > 0) options->intensity.full_scale = options->full_scale;
-    embed(*options);
-  };
+  const auto arguments = std::make_shared<EmbedArguments>();
+  add_shared(parser, arguments->volume);
+  const auto of_volume = add_volume_options(parser, *arguments);
+  const auto of_set = add_set_options(parser, arguments->set);
+  return [arguments, of_volume, of_set] { run(*arguments, of_volume, of_set); };
 }
 
 }  // namespace strata::app

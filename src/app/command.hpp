@@ -15,6 +15,7 @@ Action add_info(CLI::App& parser);
 Action add_ingest(CLI::App& parser);
 Action add_train(CLI::App& parser);
 Action add_embed(CLI::App& parser);
+Action add_export(CLI::App& parser);
 Action add_bench(CLI::App& parser);
 Action add_selftest(CLI::App& parser);
 Action add_phantom(CLI::App& parser);

@@ -5,7 +5,9 @@
 
 #include "app/start_weights.hpp"
 #include "app/text_weights.hpp"
+#include "app/whole_start.hpp"
 #include "strata/base/error.hpp"
+#include "strata/base/text.hpp"
 
 namespace strata::app {
 namespace {
@@ -22,15 +24,39 @@ void append(std::vector<std::string>& notes, std::vector<std::string> more) {
   notes.insert(notes.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
+text::WordPieceTokenizer tokenizer_of(const VocabularyFile& file) {
+  return text::WordPieceTokenizer::from_contents(file.name, file.contents);
+}
+
+// A model that goes on from a whole one keeps its pieces.
+VocabularyFile vocabulary_of(const RunConfig& run, const std::optional<WholeStart>& start) {
+  if (!start) return read_vocabulary(run.text);
+  const auto theirs = start->vocabulary();
+  if (run.text.vocabulary.empty()) {
+    STRATA_CHECK(theirs.has_value(), usage, "vocabulary",
+                 fmt::format("{} holds no vocabulary", printable(run.start_from, 400)),
+                 "name the one it was trained with as text.vocabulary");
+    return *theirs;
+  }
+  VocabularyFile ours = read_vocabulary(run.text);
+  STRATA_CHECK(!theirs || tokenizer_of(*theirs).vocabulary().pieces() == tokenizer_of(ours).vocabulary().pieces(),
+               usage, "vocabulary",
+               fmt::format("{} has other pieces than {} was trained with", printable(run.text.vocabulary, 400),
+                           printable(run.start_from, 400)),
+               "leave text.vocabulary empty");
+  return ours;
+}
+
 }  // namespace
 
 ImageTextModel build_model(Context& ctx, const RunConfig& run, const std::string& vocabulary, bool weights) {
   ImageTextModel model;
+  std::optional<WholeStart> start;
+  if (!run.start_from.empty() && (weights || vocabulary.empty())) start.emplace(run.start_from);
   const VocabularyFile pieces =
-      vocabulary.empty() ? read_vocabulary(run.text) : VocabularyFile{"vocab.txt", vocabulary};
+      vocabulary.empty() ? vocabulary_of(run, start) : VocabularyFile{"vocab.txt", vocabulary};
   model.vocabulary = pieces.contents;
-  model.tokenizer = std::make_shared<const text::WordPieceTokenizer>(
-      text::WordPieceTokenizer::from_contents(pieces.name, pieces.contents));
+  model.tokenizer = std::make_shared<const text::WordPieceTokenizer>(tokenizer_of(pieces));
 
   auto visual = std::make_unique<models::HlipVisualEncoder>(ctx, run.dtype, visual_config(run.model));
   auto text = std::make_unique<models::BertTextEncoder>(
@@ -47,8 +73,18 @@ ImageTextModel build_model(Context& ctx, const RunConfig& run, const std::string
   if (!run.text.weights.empty()) append(model.notes, load_text_weights(ctx, texts, run.text.weights));
   if (run.model.start == Start::mae2d) append(model.notes, start_from_mae2d(ctx, images, run.model.weights));
   if (run.model.start == Start::weights)
-    append(model.notes, start_from_published(ctx, *model.objective, images, texts, run.model.weights));
+    append(model.notes, start_from_published(ctx, *model.objective, images, texts, run.model.weights, false));
+  if (start) append(model.notes, start->load(ctx, *model.objective, images, texts));
   return model;
+}
+
+engine::TextReading text_reading(const RunConfig& run, const ImageTextModel& model) {
+  engine::TextReading reading;
+  reading.tokenizer = model.tokenizer;
+  reading.context = run.text.context;
+  reading.prefix = run.text.prefix;
+  reading.parts = report_parts(run.text);
+  return reading;
 }
 
 }  // namespace strata::app

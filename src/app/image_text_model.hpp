@@ -10,6 +10,7 @@
 
 #include "app/run_config.hpp"
 #include "strata/comm/communicator.hpp"
+#include "strata/engine/micro_batch.hpp"
 #include "strata/io/checkpoint_store.hpp"
 #include "strata/objectives/image_text.hpp"
 #include "strata/text/wordpiece.hpp"
@@ -24,9 +25,13 @@ struct ImageTextModel {
 };
 
 // Sizes, locks and settings, and with `weights` the values they start with: by seed, then text.weights, then
-// model.start, whose file wins where it holds a text tower too. `vocabulary`: contents, where the caller has them (a
-// checkpoint's); empty: from the file. Not collective: every rank reads the files itself, which nobody writes.
+// model.start, whose file wins where it holds a text tower too, then start_from. `vocabulary`: contents, where the
+// caller has them (a checkpoint's); empty: from the file. Not collective: every rank reads the files itself, which
+// nobody writes.
 ImageTextModel build_model(Context& ctx, const RunConfig& run, const std::string& vocabulary, bool weights);
+
+// How reports become this model's texts, without shuffling.
+engine::TextReading text_reading(const RunConfig& run, const ImageTextModel& model);
 
 // `path`: a run's folder (its last checkpoint, or the best one with `best`), or one checkpoint. In evaluation the
 // averaged weights are taken where there are some. Collective.

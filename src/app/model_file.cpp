@@ -28,8 +28,9 @@ class Description {
   Description(const io::SafetensorsFile& file, const std::string& text) : file_(file) {
     json_ = nlohmann::json::parse(text, nullptr, false);
     if (!json_.is_object()) bad(file_, "the metadata 'config' are not a JSON object");
-    constexpr std::array<std::string_view, 10> kKeys{"img",           "patch",      "dim",   "heads", "depth",
-                                                     "max_num_scans", "reg_tokens", "slice", "scan",  "study"};
+    constexpr std::array<std::string_view, 12> kKeys{"img",   "patch",         "dim",        "heads",
+                                                     "depth", "max_num_scans", "reg_tokens", "slice",
+                                                     "scan",  "study",         "channels",   "mlp_ratio"};
     for (const auto& [key, value] : json_.items())
       if (std::ranges::find(kKeys, key) == kKeys.end())
         bad(file_, fmt::format("the metadata 'config' have the unknown key {}", io::printable(key)));
@@ -87,6 +88,7 @@ void check_against_weights(const io::SafetensorsFile& file, const HierarchicalVi
   expect_shape(file, "visual.trunk.patch_embed.proj.weight",
                {config.width, config.channels, config.patch[0], config.patch[1], config.patch[2]});
   expect_shape(file, fmt::format("visual.trunk.blocks.{}.norm1.weight", config.depth - 1), {config.width});
+  expect_shape(file, "visual.trunk.blocks.0.mlp.fc1.weight", {config.mlp_ratio * config.width, config.width});
   expect_shape(file, "visual.head.proj.weight",
                {config.joint_width, config.head == models::Head::dinotxt ? 2 * config.width : config.width});
   if (config.max_scans > 1) expect_shape(file, "visual.trunk.sequential_posemb", {1, config.max_scans, config.width});
@@ -128,6 +130,8 @@ HierarchicalVit3dConfig described(const io::SafetensorsFile& file) {
   config.depth = description.number("depth");
   config.max_scans = description.number("max_num_scans");
   config.register_tokens = description.number("reg_tokens", 0);
+  config.channels = description.number("channels", 1);
+  config.mlp_ratio = description.number("mlp_ratio", 4);
   config.slice_blocks = description.list("slice");
   config.scan_blocks = description.list("scan");
   config.study_blocks = description.list("study");
@@ -147,8 +151,9 @@ std::unique_ptr<models::HlipVisualEncoder> load_encoder(Context& ctx, const io::
   std::vector<io::WantedTensor> wanted;
   for (const auto& parameter : model->parameters())
     wanted.push_back({parameter->name(), {DType::f32, parameter->spec().shape}});
-  engine::assign_state(ctx, *model,
-                       io::load_wanted(file, wanted, {.ignore = options.ignore, .convert = options.convert}));
+  io::LoadOptions load{.ignore = options.ignore, .convert = options.convert};
+  if (file.metadata().contains("text_config")) load.ignore.insert(load.ignore.end(), {"text.", "logit_"});
+  engine::assign_state(ctx, *model, io::load_wanted(file, wanted, load));
   return model;
 }
 

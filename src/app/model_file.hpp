@@ -20,8 +20,9 @@ struct ModelFileOptions {
 };
 
 // In f32, for evaluation. Reads the metadata `config` (JSON: img, patch, dim, heads, depth, max_num_scans, reg_tokens,
-// slice, scan, study), `embedding_dim` and `head` (dinotxt_dual) when no variant is named; a description that the
-// file's own weights contradict: data error.
+// slice, scan, study, channels, mlp_ratio), `embedding_dim` and `head` (dinotxt_dual) when no variant is named; a
+// description that the file's own weights contradict: data error. A text tower that the metadata describe too is passed
+// over.
 std::unique_ptr<models::HlipVisualEncoder> load_encoder(Context& ctx, const io::SafetensorsFile& file,
                                                         const ModelFileOptions& options);
 

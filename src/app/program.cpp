@@ -36,6 +36,7 @@ constexpr std::array kCommands{
     Command{"bench", "how fast this machine trains, in how much memory, and where the time goes", add_bench},
     Command{"vocab", "reports to a WordPiece vocabulary, for text towers trained from scratch", add_vocab},
     Command{"embed", "weights and a volume to study embeddings", add_embed},
+    Command{"export", "a checkpoint to weights that open_clip, timm and transformers load", add_export},
     Command{"phantom", "synthetic head-CT studies as DICOM files, with reports and labels", add_phantom},
     Command{"inspect", "what a set of study shards holds, and whether it is whole", add_inspect},
     Command{"plot", "what runs recorded, as curves in one picture", add_plot},

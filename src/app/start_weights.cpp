@@ -64,12 +64,15 @@ std::vector<std::string> start_from_mae2d(Context& ctx, models::HlipVisualEncode
 
 std::vector<std::string> start_from_published(Context& ctx, objectives::ImageTextObjective& objective,
                                               models::HlipVisualEncoder& visual, models::BertTextEncoder& text,
-                                              const std::string& path) {
+                                              const std::string& path, bool whole) {
   const WeightsFile scalars = read_weights(path, "logit_");
   load_visual(ctx, visual, path);
   std::vector<std::string> notes{fmt::format("image tower from {}", io::printable(path, 400))};
   const WeightsFile texts = read_weights(path, "text.");
   std::vector<std::string> unused = texts.left_out;
+  STRATA_CHECK(!whole || !texts.tensors.empty(), data, "weights",
+               fmt::format("{} has no text tower", io::printable(path, 400)),
+               "start_from wants a whole model; model.start=weights takes an image tower alone");
   if (!texts.tensors.empty()) {
     const auto names = assign_text_weights(ctx, text, path, texts.tensors);
     STRATA_CHECK(!names.projection.empty(), data, "weights",

@@ -16,10 +16,10 @@ namespace strata::app {
 std::vector<std::string> start_from_mae2d(Context& ctx, models::HlipVisualEncoder& visual, const std::string& path);
 
 // Published names (visual.trunk.…, visual.head.proj.weight, text.…, logit_scale). The file must hold the whole image
-// tower; text tower and temperatures are taken where it has them. Anything else in it, missing or of another shape:
-// data error that lists it.
+// tower, and with `whole` the text tower; that and temperatures are taken where it has them. Anything else in it,
+// missing or of another shape: data error that lists it.
 std::vector<std::string> start_from_published(Context& ctx, objectives::ImageTextObjective& objective,
                                               models::HlipVisualEncoder& visual, models::BertTextEncoder& text,
-                                              const std::string& path);
+                                              const std::string& path, bool whole);
 
 }  // namespace strata::app

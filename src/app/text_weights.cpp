@@ -75,11 +75,13 @@ void check_description(const fs::path& path, const BertConfig& config) {
   if (json.contains("layer_norm_eps") && json.at("layer_norm_eps").is_number() &&
       std::abs(json.at("layer_norm_eps").get<double>() / config.norm_epsilon - 1) > 1e-6)
     differs(fmt::format("layer_norm_eps {}, the tower has {}", json.at("layer_norm_eps").dump(), config.norm_epsilon));
-  if (json.contains("num_attention_heads") && json.at("num_attention_heads") != config.heads)
-    fail(ErrorKind::data, "text model",
-         fmt::format("{} has {} attention heads, the configuration {}", shown(path.string()),
-                     shown(json.at("num_attention_heads").dump()), config.heads),
-         fmt::format("set text.heads={}", shown(json.at("num_attention_heads").dump())));
+  const auto heads = json.value("num_attention_heads", Json(config.heads));
+  STRATA_CHECK(heads.is_number_integer(), data, "text model",
+               fmt::format("{} has a num_attention_heads that is no number", shown(path.string())));
+  STRATA_CHECK(
+      heads == config.heads, data, "text model",
+      fmt::format("{} has {} attention heads, the configuration {}", shown(path.string()), heads.dump(), config.heads),
+      fmt::format("set text.heads={}", heads.dump()));
 }
 
 // What to write in the configuration for these weights.
