@@ -180,7 +180,7 @@ void Head::paint_lesions(Sample& sample, const Brain& brain) const {
     switch (lesion.kind) {
       case LesionKind::parenchymal: {
         const float distance = clot(lesion, p);
-        blend(sample, kEdema, distance - 0.28f * lesion.radii.x);
+        blend(sample, kEdema, distance - 0.15f * lesion.radii.x);
         mark(sample, lesion, lesion.hu + texture, distance);
         break;
       }

@@ -38,10 +38,10 @@ std::array<double, 9> rotation(double yaw, double roll, double pitch) {
 
 void place_head(Draws& draws, StudyPlan& study) {
   const double degree = std::numbers::pi / 180;
-  const double yaw = draws.normal() * 3.5 * degree, roll = draws.normal() * 2.5 * degree,
-               pitch = draws.normal() * 4 * degree;
+  const double yaw = draws.normal() * 2.5 * degree, roll = draws.normal() * 1.5 * degree,
+               pitch = draws.normal() * 2.5 * degree;
   study.turn = rotation(yaw, roll, pitch);
-  study.offset = {draws.between(-7, 7), draws.between(-8, 4), draws.between(-5, 5)};
+  study.offset = {draws.between(-4, 4), draws.between(-5, 2), draws.between(-4, 4)};
   study.field = draws.uniform(222, 240);
 }
 

@@ -167,9 +167,8 @@ Texts absent(Draws& draws, const Findings& findings) {
   };
   say(!findings.bleeds(), {"No acute intracranial hemorrhage.", "No evidence of intracranial hemorrhage.",
                            "There is no intracranial bleed."});
-  say(findings.bleeds() && !has(LesionKind::parenchymal), {"No intraparenchymal hemorrhage."});
-  say(findings.bleeds() && !has(LesionKind::subarachnoid),
-      {"No subarachnoid hemorrhage.", "No subarachnoid blood is seen."});
+  say(!has(LesionKind::parenchymal), {"No intraparenchymal hemorrhage.", "No intraparenchymal hematoma is seen."});
+  say(!has(LesionKind::subarachnoid), {"No subarachnoid hemorrhage.", "No subarachnoid blood is seen."});
   say(!has(LesionKind::subdural) && !has(LesionKind::epidural),
       {"No extra-axial collection.", "No subdural or epidural hematoma."});
   say(has(LesionKind::epidural) && !has(LesionKind::subdural), {"No subdural hematoma."});
