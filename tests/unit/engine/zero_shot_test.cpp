@@ -91,8 +91,8 @@ TEST(LabelSet, NamesTheColumnThatIsNotThere) {
   const auto refused = [&](const std::vector<std::string>& names) {
     return fixtures::message_of([&] { check_columns(spec, names); }, ErrorKind::usage);
   };
-  expect_part(refused({"age", "smal", "big", "huge", "odd"}), "class small of numbers reads label column small");
-  expect_part(refused({"age", "smal", "big", "huge", "odd"}), "did you mean 'smal'?");
+  expect_part(refused({"age", "tall", "big", "huge", "odd"}), "class small of numbers reads label column small");
+  expect_part(refused({"age", "tall", "big", "huge", "odd"}), "did you mean 'tall'?");
   expect_part(refused({"aged", "small", "big", "huge", "odd"}), "task near of numbers reads label column age");
   expect_part(refused({}), "the studies have no labels");
 }
