@@ -14,6 +14,7 @@ using Action = std::function<void()>;
 Action add_info(CLI::App& parser);
 Action add_ingest(CLI::App& parser);
 Action add_train(CLI::App& parser);
+Action add_eval(CLI::App& parser);
 Action add_embed(CLI::App& parser);
 Action add_export(CLI::App& parser);
 Action add_bench(CLI::App& parser);

@@ -31,6 +31,7 @@ constexpr std::array kCommands{
     Command{"ingest", "a tree of DICOM, NIfTI or .npy files to study shards, on any number of ranks", add_ingest},
     Command{"train", "language-image pre-training on study shards and their reports, on any number of ranks",
             add_train},
+    Command{"eval", "a trained model on held-out studies: zero-shot AUROC with intervals, F1, retrieval", add_eval},
     Command{"selftest", "in under two minutes: every op on every backend, gradients, a small training run",
             add_selftest},
     Command{"bench", "how fast this machine trains, in how much memory, and where the time goes", add_bench},

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <numeric>
 
@@ -142,7 +143,33 @@ void place_features(EncodedStudies& into, const std::vector<float>& rows, const 
   }
 }
 
+// Rows of a dense tensor on the host.
+Tensor rows_of(const Tensor& tensor, const std::vector<std::int64_t>& which) {
+  const Tensor result = host_tensor(tensor.dtype(), tensor.shape().with(0, static_cast<std::int64_t>(which.size())));
+  const std::int64_t row = tensor.numel() / std::max<std::int64_t>(1, tensor.dim(0));
+  for (std::size_t i = 0; i < which.size(); ++i)
+    put_row(result, static_cast<std::int64_t>(i), tensor.data<float>() + which[i] * row, row);
+  return result;
+}
+
 }  // namespace
+
+EncodedStudies some_of(const EncodedStudies& studies, const std::vector<std::int64_t>& which) {
+  EncodedStudies result;
+  result.images = rows_of(studies.images, which);
+  for (const Tensor& text : studies.texts) result.texts.push_back(rows_of(text, which));
+  result.label_names = studies.label_names;
+  const auto columns = static_cast<std::ptrdiff_t>(studies.label_names.size());
+  for (const std::int64_t place : which) {
+    const auto at = static_cast<std::size_t>(place);
+    result.keys.push_back(studies.keys[at]);
+    result.sets.push_back(studies.sets[at]);
+    if (!studies.readings.empty()) result.readings.push_back(studies.readings[at]);
+    const auto row = studies.labels.begin() + place * columns;
+    result.labels.insert(result.labels.end(), row, row + columns);
+  }
+  return result;
+}
 
 EncodedStudies encode_studies(Context& ctx, objectives::ImageTextObjective& model, data::Loader& loader,
                               const TextReading& reading, comm::Communicator& world,

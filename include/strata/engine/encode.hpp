@@ -36,4 +36,7 @@ EncodedStudies encode_studies(Context& ctx, objectives::ImageTextObjective& mode
                               const TextReading& reading, comm::Communicator& world,
                               const std::function<void(std::int64_t done)>& progress = {});
 
+// Some of them, in this order.
+EncodedStudies some_of(const EncodedStudies& studies, const std::vector<std::int64_t>& which);
+
 }  // namespace strata::engine
