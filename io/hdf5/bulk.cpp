@@ -5,6 +5,8 @@
 // the address is taken from where HDF5 itself reads the first element.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "io/hdf5/check.hpp"
 #include "io/hdf5/types.hpp"
 
@@ -39,6 +41,17 @@ Handle block_of(hid_t space, const Extents& start, const Extents& count, const s
   return space_of(count, name);
 }
 
+// Are all elements in the file itself, one behind the other in row-major order?
+bool is_run(hid_t set, hid_t creation, const Extents& extents) {
+  if (has_filters(creation)) return false;
+  const auto layout = H5Pget_layout(creation);
+  if (layout == H5D_CONTIGUOUS) return H5Pget_external_count(creation) == 0;
+  std::vector<hsize_t> dims(extents.size());
+  if (layout != H5D_CHUNKED || H5Pget_chunk(creation, static_cast<int>(dims.size()), dims.data()) != std::ssize(dims))
+    return false;
+  return chunks_are_runs(extents, {dims.begin(), dims.end()}) && chunks_follow_each_other(set);
+}
+
 }  // namespace
 
 std::optional<std::uint64_t> Dataset::address() const {
@@ -48,15 +61,15 @@ std::optional<std::uint64_t> Dataset::address() const {
   const Handle space(STRATA_HDF5(H5Dget_space(state_->id), data, "read the extents", state_->name));
   const Handle type(STRATA_HDF5(H5Dget_type(state_->id), data, "read the type", state_->name));
   const Extents extents = extents_of(space, state_->name);
-  std::vector<hsize_t> dims(extents.size());
-  if (extents.empty() || has_filters(creation) || H5Pget_layout(creation) != H5D_CHUNKED ||
-      H5Pget_chunk(creation, static_cast<int>(dims.size()), dims.data()) != static_cast<int>(dims.size()))
-    return std::nullopt;
-  const Extents chunk(dims.begin(), dims.end());
-  if (!chunks_are_runs(extents, chunk) || !chunks_follow_each_other(state_->id)) return std::nullopt;
+  if (std::ranges::find(extents, 0U) != extents.end() || !is_run(state_->id, creation, extents)) return std::nullopt;
   std::vector<std::byte> first(H5Tget_size(type));
   state_->image->last_elements_read.reset();
-  read(Extents(extents.size(), 0), Extents(extents.size(), 1), first);
+  if (extents.empty()) {
+    STRATA_HDF5(H5Dread(state_->id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, first.data()), data, "find the value",
+                state_->name);
+  } else {
+    read(Extents(extents.size(), 0), Extents(extents.size(), 1), first);
+  }
   return state_->image->last_elements_read;
 }
 

@@ -68,6 +68,16 @@ void File::write_texts(const std::string& path, const std::vector<std::string>& 
               fmt::format("write {}", path), state_->name);
 }
 
+Dataset File::make_array(const std::string& path, Element element, const Extents& extents) {
+  const Session session;
+  auto state = std::make_shared<Dataset::State>();
+  state->id =
+      make_dataset(state_->id, state_->name, path, stored_type(element), extents, early_allocation(state_->name));
+  state->name = fmt::format("{}:{}", state_->name, path);
+  state->image = state_->image;
+  return Dataset(std::move(state));
+}
+
 Dataset File::make_bulk(const std::string& path, Element element, const Extents& extents, const Extents& chunk) {
   const Session session;
   const Handle creation = early_allocation(state_->name);
@@ -86,15 +96,16 @@ Dataset File::dataset(const std::string& path) const {
   return Dataset(std::move(state));
 }
 
-DatasetFacts File::facts(const std::string& path) const {
+DatasetFacts File::facts(const std::string& path) const { return dataset(path).facts(); }
+
+DatasetFacts Dataset::facts() const {
   const Session session;
-  const Handle set = open_dataset(state_->id, state_->name, path);
-  const auto doing = [&] { return fmt::format("read the type of {}", path); };
-  const Handle type(STRATA_HDF5(H5Dget_type(set), data, doing(), state_->name));
-  const Handle space(STRATA_HDF5(H5Dget_space(set), data, doing(), state_->name));
+  const auto& [set, name, image] = *state_;
+  const Handle type(STRATA_HDF5(H5Dget_type(set), data, "read the type", name));
+  const Handle space(STRATA_HDF5(H5Dget_space(set), data, "read the extents", name));
   DatasetFacts facts;
   facts.element = element_of(type);
-  facts.extents = extents_of(space, state_->name);
+  facts.extents = extents_of(space, name);
   if (H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0) facts.text_width = H5Tget_size(type);
   facts.chunk = chunk_of(set, facts.extents.size());
   return facts;

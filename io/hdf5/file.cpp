@@ -38,7 +38,7 @@ File::~File() {
   state_.reset();
 }
 
-File File::create(SparseImage& image, const std::string& name, std::uint64_t user_block) {
+File File::create(SparseImage& image, const std::string& name, std::uint64_t user_block, std::uint64_t front) {
   const Session session;
   auto state = std::make_unique<State>();
   state->name = name;
@@ -46,7 +46,12 @@ File File::create(SparseImage& image, const std::string& name, std::uint64_t use
   state->driver = register_image_driver();
   const Handle access = access_list(name);
   use_image(access, state->driver, image);
-  STRATA_HDF5(H5Pset_alignment(access, kAlignFrom, kAlignment), internal, "align", name);
+  if (front == 0) {
+    STRATA_HDF5(H5Pset_alignment(access, kAlignFrom, kAlignment), internal, "align", name);
+  } else {  // not aligned: the gaps would be filled with what comes later
+    STRATA_HDF5(H5Pset_meta_block_size(access, front), internal, "make room in front", name);
+    STRATA_HDF5(H5Pset_small_data_block_size(access, 0), internal, "make room in front", name);
+  }
   const Handle creation(STRATA_HDF5(H5Pcreate(H5P_FILE_CREATE), internal, "prepare the creation", name));
   STRATA_HDF5(H5Pset_userblock(creation, user_block), internal, "set the user block", name);
   STRATA_HDF5(H5Pset_obj_track_times(creation, false), internal, "leave times out", name);

@@ -25,7 +25,7 @@ namespace strata::io::hdf5 {
 
 using Extents = std::vector<std::uint64_t>;
 
-enum class Element : std::uint8_t { u8, i16, i64, u64, f32, f64 };  // little endian in the file
+enum class Element : std::uint8_t { u8, i16, u16, i32, i64, u64, f32, f64 };  // little endian in the file
 std::size_t size_of(Element element);
 std::string_view name_of(Element element);
 
@@ -38,6 +38,14 @@ struct ElementOf<std::uint8_t> {
 template <>
 struct ElementOf<std::int16_t> {
   static constexpr Element value = Element::i16;
+};
+template <>
+struct ElementOf<std::uint16_t> {
+  static constexpr Element value = Element::u16;
+};
+template <>
+struct ElementOf<std::int32_t> {
+  static constexpr Element value = Element::i32;
 };
 template <>
 struct ElementOf<std::int64_t> {
@@ -71,8 +79,9 @@ class Dataset {
   void read(const Extents& start, const Extents& count, std::span<std::byte> into, bool collective = false) const;
 
   // Where the first element lies in the file, when all elements lie behind it without a gap in row-major order, as they
-  // are in memory; otherwise (compressed, scattered) nothing. Only of files in a SparseImage.
+  // are in memory; otherwise (compressed, scattered, no element) nothing. Only of files in a SparseImage.
   std::optional<std::uint64_t> address() const;
+  DatasetFacts facts() const;
 
  private:
   friend class File;
@@ -84,8 +93,9 @@ class Dataset {
 class File {
  public:
   // In memory; the first `user_block` bytes (a power of two, at least 512) are the caller's. `name` is for people. The
-  // image must live longer.
-  static File create(SparseImage& image, const std::string& name, std::uint64_t user_block);
+  // image must live longer. `front`: room for HDF5's headers and indexes, which then lie before all elements as long as
+  // they fit (or behind all, what is written by close); 0: among them, as HDF5 likes.
+  static File create(SparseImage& image, const std::string& name, std::uint64_t user_block, std::uint64_t front = 0);
   static File open(SparseImage& image, const std::string& name);
   // On disk, read only: alone, or over MPI-IO by all ranks of an mpi communicator.
   static File open(const std::string& path);
@@ -106,6 +116,8 @@ class File {
     write(path, ElementOf<T>::value, extents, values.data());
   }
   void write_texts(const std::string& path, const std::vector<std::string>& texts);  // as wide as the longest
+  // In one piece, allocated at once and never filled.
+  Dataset make_array(const std::string& path, Element element, const Extents& extents);
   Dataset make_bulk(const std::string& path, Element element, const Extents& extents, const Extents& chunk);
 
   bool has(const std::string& path) const;

@@ -12,14 +12,17 @@
 namespace strata::io::hdf5 {
 namespace {
 
-constexpr std::array kElements{Element::u8, Element::i16, Element::i64, Element::u64, Element::f32, Element::f64};
+constexpr std::array kElements{Element::u8,  Element::i16, Element::u16, Element::i32,
+                               Element::i64, Element::u64, Element::f32, Element::f64};
 
 }  // namespace
 
 std::size_t size_of(Element element) {
   switch (element) {
     case Element::u8: return 1;
-    case Element::i16: return 2;
+    case Element::i16:
+    case Element::u16: return 2;
+    case Element::i32:
     case Element::f32: return 4;
     case Element::i64:
     case Element::u64:
@@ -32,6 +35,8 @@ std::string_view name_of(Element element) {
   switch (element) {
     case Element::u8: return "u8";
     case Element::i16: return "i16";
+    case Element::u16: return "u16";
+    case Element::i32: return "i32";
     case Element::i64: return "i64";
     case Element::u64: return "u64";
     case Element::f32: return "f32";
@@ -44,6 +49,8 @@ hid_t native_type(Element element) {
   switch (element) {
     case Element::u8: return H5T_NATIVE_UINT8;
     case Element::i16: return H5T_NATIVE_INT16;
+    case Element::u16: return H5T_NATIVE_UINT16;
+    case Element::i32: return H5T_NATIVE_INT32;
     case Element::i64: return H5T_NATIVE_INT64;
     case Element::u64: return H5T_NATIVE_UINT64;
     case Element::f32: return H5T_NATIVE_FLOAT;
@@ -57,6 +64,8 @@ hid_t stored_type(Element element) {
   switch (element) {
     case Element::u8: return H5T_STD_U8LE;
     case Element::i16: return H5T_STD_I16LE;
+    case Element::u16: return H5T_STD_U16LE;
+    case Element::i32: return H5T_STD_I32LE;
     case Element::i64: return H5T_STD_I64LE;
     case Element::u64: return H5T_STD_U64LE;
     case Element::f32: return H5T_IEEE_F32LE;

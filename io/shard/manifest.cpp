@@ -11,11 +11,11 @@
 #include <optional>
 #include <unordered_map>
 
-#include "io/shard/checksum.hpp"
-#include "io/shard/pack.hpp"
+#include "io/hdf5/checksum.hpp"
 #include "io/shard/shard_file.hpp"
 #include "strata/base/error.hpp"
 #include "strata/comm/bytes.hpp"
+#include "strata/comm/pack.hpp"
 #include "strata/comm/together.hpp"
 #include "strata/io/text.hpp"
 
@@ -56,7 +56,7 @@ struct Digest {
 };
 
 std::uint64_t checksum_of_description(const SetDescription& description) {
-  Packer packer;
+  comm::Packer packer;
   const auto& grid = description.grid;
   packer.put(grid.channels);
   packer.put(grid.extents);
@@ -69,7 +69,7 @@ std::uint64_t checksum_of_description(const SetDescription& description) {
   return checksum_of(std::as_bytes(std::span(bytes)));
 }
 
-void pack_digest(Packer& packer, const ShardContents& contents, std::int64_t number) {
+void pack_digest(comm::Packer& packer, const ShardContents& contents, std::int64_t number) {
   packer.put(number);
   packer.put(contents.header);
   packer.put(checksum_of_description(contents.description));
@@ -80,7 +80,7 @@ void pack_digest(Packer& packer, const ShardContents& contents, std::int64_t num
 std::vector<Digest> unpack_digests(const std::vector<std::string>& packed) {
   std::vector<Digest> digests;
   for (const auto& part : packed) {
-    Unpacker from(part);
+    comm::Unpacker from(part);
     while (!from.done()) {
       Digest digest;
       const auto number = from.get<std::int64_t>();
@@ -218,7 +218,7 @@ bool is_finished_set(const std::string& folder) { return fs::exists(fs::path(fol
 
 void finish_set(comm::Communicator& comm, const std::string& folder, std::int64_t shards) {
   STRATA_CHECK(shards > 0, usage, "shard", "a set has one shard at least", "was everything left out?");
-  Packer packer;
+  comm::Packer packer;
   comm::together(comm, [&] {
     for (std::int64_t number = comm.rank(); number < shards; number += comm.size())
       pack_digest(packer, read_shard(InputFile("shard", path_of(folder, shard_file(number)))), number);

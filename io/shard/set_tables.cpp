@@ -6,19 +6,19 @@
 #include <algorithm>
 #include <map>
 
-#include "io/shard/pack.hpp"
+#include "strata/comm/pack.hpp"
 #include "strata/io/text.hpp"
 
 namespace strata::io {
 namespace {
 
-void pack_description(Packer& packer, const SetDescription& description) {
+void pack_description(comm::Packer& packer, const SetDescription& description) {
   packer.put(description.grid);
   packer.put(description.label_names);
   packer.put(description.profile);
 }
 
-SetDescription unpack_description(Unpacker& from) {
+SetDescription unpack_description(comm::Unpacker& from) {
   SetDescription description;
   description.grid = from.get<study::StoredGrid>();
   description.label_names = from.get<std::vector<std::string>>();
@@ -31,7 +31,7 @@ SetDescription unpack_description(Unpacker& from) {
 // Number, length, contents: shards can be put in order before they are unpacked.
 std::string pack_shard(std::int64_t number, const ShardContents& contents) {
   const ShardTables& tables = contents.tables;
-  Packer packer;
+  comm::Packer packer;
   packer.put(contents.header);
   pack_description(packer, contents.description);
   packer.put(tables.key);
@@ -44,7 +44,7 @@ std::string pack_shard(std::int64_t number, const ShardContents& contents) {
   packer.put(tables.first_sentence);
   packer.put(tables.first_byte);
   packer.put(tables.text);
-  Packer outer;
+  comm::Packer outer;
   outer.put(number);
   outer.put(packer.take());
   return outer.take();
@@ -53,7 +53,7 @@ std::string pack_shard(std::int64_t number, const ShardContents& contents) {
 SetTables::SetTables(const std::vector<std::string>& packed, std::int64_t shards) {
   std::map<std::int64_t, std::string> by_number;
   for (const auto& part : packed) {
-    Unpacker from(part);
+    comm::Unpacker from(part);
     while (!from.done()) {
       const auto number = from.get<std::int64_t>();
       by_number.emplace(number, from.get<std::string>());
@@ -73,7 +73,7 @@ SetTables::SetTables(const std::vector<std::string>& packed, std::int64_t shards
 }
 
 void SetTables::add(const std::string& packed_shard, std::int64_t expected) {
-  Unpacker from(packed_shard);
+  comm::Unpacker from(packed_shard);
   headers_.push_back(from.get<ShardHeader>());
   SetDescription description = unpack_description(from);
   if (headers_.size() == 1) description_ = std::move(description);
@@ -85,7 +85,7 @@ void SetTables::add(const std::string& packed_shard, std::int64_t expected) {
   first_study_.push_back(studies());
 }
 
-void SetTables::add_rows(Unpacker& from) {
+void SetTables::add_rows(comm::Unpacker& from) {
   for (TextColumn* column : {&key_, &patient_, &split_})
     for (const auto& text : from.get<std::vector<std::string>>()) column->add(text);
   for (const auto fold : from.get<std::vector<std::int64_t>>()) fold_.push_back(fold);

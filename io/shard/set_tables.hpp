@@ -11,10 +11,9 @@
 #include <vector>
 
 #include "io/shard/shard_file.hpp"
+#include "strata/comm/pack.hpp"
 
 namespace strata::io {
-
-class Unpacker;
 
 // Many short texts in one block.
 class TextColumn {
@@ -66,7 +65,7 @@ class SetTables {
     return column[static_cast<std::size_t>(at)];
   }
   void add(const std::string& packed_shard, std::int64_t expected);
-  void add_rows(Unpacker& from);
+  void add_rows(comm::Unpacker& from);
 
   SetDescription description_;
   std::vector<ShardHeader> headers_;

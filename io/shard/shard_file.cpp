@@ -6,7 +6,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
-#include "io/shard/checksum.hpp"
+#include "io/hdf5/checksum.hpp"
 #include "strata/base/error.hpp"
 #include "strata/io/text.hpp"
 

@@ -8,7 +8,7 @@
 #include <array>
 #include <filesystem>
 
-#include "io/shard/checksum.hpp"
+#include "io/hdf5/checksum.hpp"
 #include "io/shard/manifest.hpp"
 #include "io/shard/voxel_reader.hpp"
 #include "strata/base/error.hpp"

@@ -7,12 +7,12 @@
 #include <algorithm>
 #include <optional>
 
-#include "io/shard/checksum.hpp"
-#include "io/shard/pack.hpp"
+#include "io/hdf5/checksum.hpp"
+#include "io/hdf5/shared_file.hpp"
 #include "io/shard/shard_file.hpp"
-#include "io/shard/shared_file.hpp"
 #include "strata/base/error.hpp"
 #include "strata/comm/bytes.hpp"
+#include "strata/comm/pack.hpp"
 #include "strata/comm/together.hpp"
 #include "strata/io/text.hpp"
 
@@ -71,7 +71,7 @@ struct Row {
   std::vector<std::uint64_t> checksums;  // a scan
 };
 
-void pack_scan(Packer& packer, const study::StoredScan& scan) {
+void pack_scan(comm::Packer& packer, const study::StoredScan& scan) {
   packer.put(scan.series);
   packer.put(scan.modality);
   packer.put(scan.window);
@@ -85,7 +85,7 @@ void pack_scan(Packer& packer, const study::StoredScan& scan) {
 }
 
 std::string pack_rows(std::span<const study::StoredStudy> studies, std::span<const std::int64_t> positions) {
-  Packer packer;
+  comm::Packer packer;
   for (std::size_t i = 0; i < studies.size(); ++i) {
     packer.put(positions[i]);
     packer.put(studies[i].key);
@@ -100,7 +100,7 @@ std::string pack_rows(std::span<const study::StoredStudy> studies, std::span<con
   return packer.take();
 }
 
-study::StoredScan unpack_scan(Unpacker& from, std::vector<std::uint64_t>& checksums) {
+study::StoredScan unpack_scan(comm::Unpacker& from, std::vector<std::uint64_t>& checksums) {
   study::StoredScan scan;
   scan.series = from.get<std::string>();
   scan.modality = from.get<std::string>();
@@ -116,7 +116,7 @@ study::StoredScan unpack_scan(Unpacker& from, std::vector<std::uint64_t>& checks
 }
 
 void unpack_rows(const std::string& packed, std::vector<Row>& rows) {
-  Unpacker from(packed);
+  comm::Unpacker from(packed);
   while (!from.done()) {
     Row row;
     row.position = from.get<std::int64_t>();
@@ -182,13 +182,13 @@ struct Places {
 };
 
 Places share_places(comm::Communicator& comm, const std::optional<Skeleton>& made) {
-  Packer packer;
+  comm::Packer packer;
   if (made) {
     packer.put(made->header);
     packer.put(made->tables.first_scan);
   }
   const std::string packed = comm::broadcast_text(comm, packer.take());
-  Unpacker from(packed);
+  comm::Unpacker from(packed);
   Places places;
   places.header = from.get<ShardHeader>();
   places.first_scan = from.get<std::vector<std::int64_t>>();
@@ -233,14 +233,14 @@ ShardSummary write_shard(comm::Communicator& comm, const std::string& folder, st
   comm::together(comm, [&] {
     if (!root) return;
     made = make_skeleton(description, in_order(packed), name);
-    file.emplace(SharedFile::create(temporary, made->header.bytes));
+    file.emplace(SharedFile::create("shard", temporary, made->header.bytes));
     made->image.visit_written([&](std::uint64_t at, std::span<const std::byte> bytes) { file->write(at, bytes); });
   });
   const Places places = share_places(comm, made);
 
   comm::together(comm, [&] {
     if (!root && mine.empty()) return;
-    if (!root) file.emplace(SharedFile::join(temporary));
+    if (!root) file.emplace(SharedFile::join("shard", temporary));
     write_voxels(*file, places, mine, my_positions);
     file->flush();
   });

@@ -7,20 +7,13 @@
 #include <array>
 #include <cmath>
 
-#include "io/shard/checksum.hpp"
+#include "io/hdf5/checksum.hpp"
 #include "strata/io/text.hpp"
 
 namespace strata::app {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string size_text(double bytes) {
-  constexpr std::array kUnits{"bytes", "KiB", "MiB", "GiB", "TiB"};
-  std::size_t unit = 0;
-  for (; bytes >= 1024 && unit + 1 < kUnits.size(); ++unit) bytes /= 1024;
-  return unit == 0 ? fmt::format("{} bytes", bytes) : fmt::format("{:.1f} {}", bytes, kUnits[unit]);
-}
 
 Json splits_of(const io::ShardSet& set) {
   std::map<std::string, std::int64_t> counts;
@@ -120,6 +113,13 @@ std::string vector_text(const Json& vector) {
 }
 
 }  // namespace
+
+std::string size_text(double bytes) {
+  constexpr std::array kUnits{"bytes", "KiB", "MiB", "GiB", "TiB"};
+  std::size_t unit = 0;
+  for (; bytes >= 1024 && unit + 1 < kUnits.size(); ++unit) bytes /= 1024;
+  return unit == 0 ? fmt::format("{} bytes", bytes) : fmt::format("{:.1f} {}", bytes, kUnits[unit]);
+}
 
 Json report_set(const io::ShardSet& set, const Verification& verified) {
   std::int64_t scans = 0, bytes = 0, reports = 0, sentences = 0;

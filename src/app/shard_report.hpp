@@ -19,6 +19,7 @@ using Verification = std::optional<std::vector<std::vector<std::string>>>;
 nlohmann::ordered_json report_set(const io::ShardSet& set, const Verification& verified);
 nlohmann::ordered_json report_study(const io::ShardSet& set, std::int64_t study);
 
+std::string size_text(double bytes);  // "1.5 MiB"
 std::string set_text(const nlohmann::ordered_json& report);
 std::string study_text(const nlohmann::ordered_json& report);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "io/shard/checksum.hpp"
+#include "io/hdf5/checksum.hpp"
 
 #include <fmt/format.h>
 #include <xxhash.h>

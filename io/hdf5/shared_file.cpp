@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "io/shard/shared_file.hpp"
+#include "io/hdf5/shared_file.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -29,20 +29,21 @@ int open_retrying(const std::string& path, int flags) {
 
 std::string_view hint_for(int code) {
   if (code == ENOSPC || code == EDQUOT) return "free some space, or write elsewhere";
-  if (code == EFBIG) return "the limit on file sizes is too small (ulimit -f): raise it, or make smaller shards";
+  if (code == EFBIG) return "the limit on file sizes is too small (ulimit -f): raise it";
   if (code == ENOENT) return "do all ranks see the same folder?";
   return "check that the folder exists and may be written to";
 }
 
 }  // namespace
 
-SharedFile::SharedFile(std::string path, int descriptor, bool made)
-    : path_(std::move(path)), descriptor_(descriptor), made_(made) {
+SharedFile::SharedFile(std::string subject, std::string path, int descriptor, bool made)
+    : subject_(std::move(subject)), path_(std::move(path)), descriptor_(descriptor), made_(made) {
   if (descriptor_ < 0) give_up(errno, made_ ? "create" : "open");
 }
 
 SharedFile::SharedFile(SharedFile&& other) noexcept
-    : path_(std::move(other.path_)),
+    : subject_(std::move(other.subject_)),
+      path_(std::move(other.path_)),
       descriptor_(std::exchange(other.descriptor_, -1)),
       made_(std::exchange(other.made_, false)) {}
 
@@ -53,17 +54,17 @@ SharedFile::~SharedFile() {
 }
 
 // A leftover is unlinked, not emptied: whoever still has it open then writes to a file without a name.
-SharedFile SharedFile::create(std::string path, std::uint64_t bytes) {
+SharedFile SharedFile::create(std::string subject, std::string path, std::uint64_t bytes) {
   ::unlink(path.c_str());
   const int descriptor = open_retrying(path, O_WRONLY | O_CREAT | O_EXCL);
-  SharedFile file(std::move(path), descriptor, true);
+  SharedFile file(std::move(subject), std::move(path), descriptor, true);
   file.take_room(bytes);
   return file;
 }
 
-SharedFile SharedFile::join(std::string path) {
+SharedFile SharedFile::join(std::string subject, std::string path) {
   const int descriptor = open_retrying(path, O_WRONLY);
-  return SharedFile(std::move(path), descriptor, false);
+  return SharedFile(std::move(subject), std::move(path), descriptor, false);
 }
 
 void SharedFile::take_room(std::uint64_t bytes) {
@@ -76,7 +77,7 @@ void SharedFile::take_room(std::uint64_t bytes) {
 }
 
 void SharedFile::give_up(int code, std::string_view doing) const {
-  fail(ErrorKind::environment, "shard",
+  fail(ErrorKind::environment, subject_,
        fmt::format("cannot {} {}: {}", doing, printable(path_, 400), std::generic_category().message(code)),
        hint_for(code));
 }
@@ -99,9 +100,11 @@ void SharedFile::rename(const std::string& path) {
   flush();
   if (::rename(path_.c_str(), path.c_str()) != 0) give_up(errno, "rename");
   made_ = false;
-  // The rename itself must survive a crash; a file system that cannot flush folders is not an error.
-  const auto folder = std::filesystem::path(path).parent_path();
-  const int descriptor = open_retrying(folder.empty() ? "." : folder.string(), O_RDONLY | O_DIRECTORY);
+  flush_folder(std::filesystem::path(path).parent_path().string());
+}
+
+void flush_folder(const std::string& folder) {
+  const int descriptor = open_retrying(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY);
   if (descriptor < 0) return;
   ::fsync(descriptor);
   ::close(descriptor);

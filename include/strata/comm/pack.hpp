@@ -10,7 +10,7 @@
 
 #include "strata/base/error.hpp"
 
-namespace strata::io {
+namespace strata::comm {
 
 class Packer {
  public:
@@ -58,7 +58,7 @@ class Unpacker {
     for (auto& value : values) fill(value);
   }
   const char* next(std::size_t size) {
-    STRATA_CHECK(size <= bytes_->size() - at_, internal, "shard", "bytes from another rank end too early");
+    STRATA_CHECK(size <= bytes_->size() - at_, internal, "pack", "bytes from another rank end too early");
     const char* from = bytes_->data() + at_;
     at_ += size;
     return from;
@@ -68,4 +68,4 @@ class Unpacker {
   std::size_t at_ = 0;
 };
 
-}  // namespace strata::io
+}  // namespace strata::comm
