@@ -10,7 +10,10 @@ namespace strata::engine {
 StateDict model_state(const nn::Module& module) {
   StateDict state;
   for (const auto& parameter : module.parameters())
-    state.add(parameter->name(), parameter->master(), parameter->placement());
+    state.add({.name = parameter->name(),
+               .value = parameter->master(),
+               .placement = parameter->placement(),
+               .global = parameter->global_shape()});
   return state;
 }
 

@@ -9,9 +9,13 @@
 namespace strata {
 
 void StateDict::add(std::string name, Tensor value, std::optional<Placement> placement) {
-  const auto [at, fresh] = index_.emplace(name, entries_.size());
-  STRATA_CHECK(fresh, usage, "state dict", fmt::format("the name {} is added twice", io::printable(name)));
-  entries_.push_back({std::move(name), std::move(value), std::move(placement)});
+  add(StateEntry{.name = std::move(name), .value = std::move(value), .placement = std::move(placement)});
+}
+
+void StateDict::add(StateEntry entry) {
+  const auto [at, fresh] = index_.emplace(entry.name, entries_.size());
+  STRATA_CHECK(fresh, usage, "state dict", fmt::format("the name {} is added twice", io::printable(entry.name)));
+  entries_.push_back(std::move(entry));
 }
 
 const StateEntry* StateDict::find(std::string_view name) const {

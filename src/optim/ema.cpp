@@ -53,8 +53,9 @@ void Ema::swap(Context& ctx) {
 std::vector<Ema::State> Ema::state() const {
   std::vector<State> list;
   for (std::size_t i = 0; i < parameters_.size(); ++i)
-    list.push_back({parameters_[i]->name() + ".ema", averages_[i], parameters_[i]->placement()});
-  list.push_back({"ema.updates", updates_, {}});
+    list.push_back(
+        {parameters_[i]->name() + ".ema", averages_[i], parameters_[i]->placement(), parameters_[i]->global_shape()});
+  list.push_back({"ema.updates", updates_, {}, {}});
   return list;
 }
 

@@ -177,6 +177,7 @@ void Optimizer::create_state(Context& ctx, std::size_t share, DType type) {
 }
 
 void Optimizer::create_state(Context& ctx) {
+  created_ = true;
   for (const auto i : active()) create_state(ctx, i, shares_[i].parameter->master().dtype());
 }
 
@@ -188,14 +189,16 @@ std::vector<OptimizerState> Optimizer::state() const {
     const auto add = [&](std::string_view what, const Tensor& flat) {
       if (!flat.defined()) return;
       const Tensor value = whole ? flat.reshape(parameter->spec().shape) : flat;
-      list.push_back({fmt::format("{}.{}", parameter->name(), what), value, parameter->placement(), begin, end});
+      list.push_back({fmt::format("{}.{}", parameter->name(), what), value, parameter->placement(), begin, end,
+                      parameter->global_shape()});
     };
     add(config_.algorithm != Algorithm::sgd ? "exp_avg" : "momentum", moments_[i].first);
     add("exp_avg_sq", moments_[i].second);
-    if (moments_[i].first.defined() || steps(i) > 0) {
+    const bool active = created_ && parameter->trainable() && !settings_[i].frozen;
+    if (moments_[i].first.defined() || steps(i) > 0 || active) {
       const auto at = static_cast<std::int64_t>(i);
       list.push_back(
-          {fmt::format("{}.step", parameter->name()), steps_.slice(0, at, at + 1).reshape(Shape{}), {}, 0, 1});
+          {fmt::format("{}.step", parameter->name()), steps_.slice(0, at, at + 1).reshape(Shape{}), {}, 0, 1, {}});
     }
   }
   return list;

@@ -38,15 +38,16 @@ class StoredCheckpoint {
 
   // Fills every entry's memory (on the device or the host) with its box of the stored tensor of that name. A name that
   // is missing, another type or another global shape: error that names it, with the nearest; nothing has been written
-  // then. Damage (a checksum that is wrong) is an error that names file and tensor. Stored tensors that nobody asks for
-  // are left alone.
+  // then. Damage (a checksum that is wrong) is an error that names file and tensor, and leaves the entries undefined.
+  // Stored tensors that nobody asks for are left alone.
   virtual void read(Context& ctx, const StateDict& into) const = 0;
 };
 
 class CheckpointStore {
  public:
   virtual ~CheckpointStore() = default;
-  // Replaces a checkpoint of the same step. Tensors without a placement are the same on all ranks (rank 0's counts).
+  // Replaces a checkpoint of the same step. What several ranks hold is the same on each: any one's counts. Together the
+  // ranks hold every element of every tensor that one of them names.
   virtual void save(Context& ctx, std::int64_t step, const StateDict& state, const CheckpointTexts& texts) = 0;
   virtual std::vector<std::int64_t> steps() const = 0;  // of the whole ones, ascending
   virtual std::unique_ptr<StoredCheckpoint> open(std::int64_t step) const = 0;

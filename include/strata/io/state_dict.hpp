@@ -19,14 +19,17 @@
 namespace strata {
 
 struct StateEntry {
-  std::string name;
-  Tensor value;                        // a view: the memory is whoever's it was
-  std::optional<Placement> placement;  // which part of the global tensor `value` is; absent: all of it
+  std::string name = {};
+  Tensor value = {};                        // a view: the memory is whoever's it was
+  std::optional<Placement> placement = {};  // which part of the global tensor `value` is; absent: all of it
+  std::optional<Shape> global = {};  // shape of the global tensor; absent: that of `value`, which then is all of it
+  std::int64_t begin = 0, end = -1;  // `value` holds these elements of the placed box, row-major; -1: to the last
 };
 
 class StateDict {
  public:
   void add(std::string name, Tensor value, std::optional<Placement> placement = {});  // a name twice: usage error
+  void add(StateEntry entry);
 
   std::size_t size() const { return entries_.size(); }
   bool empty() const { return entries_.empty(); }

@@ -36,6 +36,7 @@ class Ema {
     std::string name;
     Tensor value;
     Placement placement;
+    Shape global;  // of the whole
   };
   std::vector<State> state() const;
 

@@ -68,6 +68,7 @@ struct OptimizerState {
   Tensor value;  // in the parameter's shape when the share is whole, else [elements]; ".step" is i64 [] in host memory
   Placement placement;              // of the parameter; a scalar (no axes) for ".step"
   std::int64_t begin = 0, end = 0;  // which elements of the placed box, row-major
+  Shape global;                     // of the whole
 };
 
 class Optimizer {
@@ -113,8 +114,9 @@ class Optimizer {
   std::vector<Share> shares_;
   std::vector<GroupSettings> settings_;
   std::vector<Moments> moments_;
-  Tensor steps_;        // i64 [shares] on the host: a share frozen for a while counts its own
-  Tensor hyper_, one_;  // on the device, kept so that a captured step finds them again
+  bool created_ = false;  // create_state was asked for
+  Tensor steps_;          // i64 [shares] on the host: a share frozen for a while counts its own
+  Tensor hyper_, one_;    // on the device, kept so that a captured step finds them again
 };
 
 }  // namespace strata::optim
