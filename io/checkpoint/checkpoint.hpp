@@ -26,14 +26,24 @@
 
 namespace strata::io {
 
+class CheckpointFile : public StoredCheckpoint {
+ public:
+  virtual std::int64_t bytes() const = 0;  // of the file
+  // Collective. Reads everything and names the tensors whose bytes are not those that were written; empty: none.
+  virtual std::vector<std::string> damaged_tensors() const = 0;
+};
+
 // The folder is made by the first save. `comm` takes host tensors and outlives the store and what it opens. Not
 // collective; everything that the store does is.
 std::unique_ptr<CheckpointStore> open_checkpoints(const std::string& folder, comm::Communicator& comm);
 
 // One file, whatever its name and its step. Collective.
-std::unique_ptr<StoredCheckpoint> open_checkpoint(const std::string& path, comm::Communicator& comm);
+std::unique_ptr<CheckpointFile> open_checkpoint(const std::string& path, comm::Communicator& comm);
 
 // "step-000000123.h5"
 std::string checkpoint_file(std::int64_t step);
+// Of the checkpoints in a folder, ascending; empty where there is no such folder. Not collective.
+std::vector<std::int64_t> checkpoint_steps(const std::string& folder);
+bool is_checkpoint_file(const std::string& path);  // does it begin like one?
 
 }  // namespace strata::io
