@@ -28,20 +28,20 @@ namespace strata::engine {
 
 // All that a checkpoint knows beside its tensors and texts: facts.json.
 struct TrainingFacts {
-  std::int64_t step = 0;        // steps done; the next is this one
-  data::LoaderState loader;     // where its samples begin
-  std::uint64_t seed = 0;       // of every draw
-  std::int64_t studies = 0;     // trained on so far
-  double seconds = 0;           // trained so far
-  std::optional<double> score;  // of this step's evaluation
-  std::string score_name;       // "eval/auroc"
+  std::int64_t step = 0;             // steps done; the next is this one
+  data::LoaderState loader = {};     // where its samples begin
+  std::uint64_t seed = 0;            // of every draw
+  std::int64_t studies = 0;          // trained on so far
+  double seconds = 0;                // trained so far
+  std::optional<double> score = {};  // of this step's evaluation
+  std::string score_name = {};       // "eval/auroc"
 
   // What bits depend on. Empty or 0: not known, and not compared.
   int ranks = 0, threads = 0;
-  std::string plan;             // how the ranks share the work: "data 8"
-  std::string backend, dtype;   // "cpu", "bf16"
-  std::string instruction_set;  // "avx2"
-  std::string build;            // version and commit
+  std::string plan = {};                 // how the ranks share the work: "data 8"
+  std::string backend = {}, dtype = {};  // "cpu", "bf16"
+  std::string instruction_set = {};      // "avx2"
+  std::string build = {};                // version and commit
   bool operator==(const TrainingFacts&) const = default;
 };
 
@@ -53,6 +53,7 @@ TrainingFacts facts_from_json(const std::string& json, const std::string& where)
 struct CheckpointingOptions {
   std::int64_t keep = 2;     // last checkpoints that stay, beside the best; 0: all
   bool highest_best = true;  // of scores; false: the lowest
+  bool warns = true;         // this rank says what others would say, too (rank 0)
 };
 
 class Checkpointing {
@@ -61,14 +62,15 @@ class Checkpointing {
   Checkpointing(io::CheckpointStore& store, const nn::Module& model, optim::Optimizer& optimizer, optim::Ema* averages,
                 CheckpointingOptions options = {});
 
-  // Then removes what need not stay. `now` says how this run is made; `texts` goes beside facts.json. While averages
-  // stand in the model: usage error.
+  // Then removes what need not stay, and the checkpoints of later steps that a resume from an earlier one left behind.
+  // `now` says where and how this run is; `texts` goes beside facts.json. While averages stand in the model: usage
+  // error.
   void save(Context& ctx, const TrainingFacts& now, const io::CheckpointTexts& texts);
 
   // Into model, optimizer and averages, freshly built. Without a step: the newest that is whole; each damaged one is
   // warned of and passed over. No checkpoint at all: nothing. A checkpoint of another model, optimizer or type: one
-  // checkpoint error that says what differs; nothing has been changed then. `now` is how this run is made: what differs
-  // in it from the checkpoint's facts is warned of once (rank 0).
+  // checkpoint error that says what differs; nothing has been changed then (damage may be found when some of it has).
+  // `now` is how this run is made: what differs in it from the checkpoint's facts is warned of.
   std::optional<TrainingFacts> resume(Context& ctx, const TrainingFacts& now, std::optional<std::int64_t> step = {});
 
   // Of what was resumed or saved last.
@@ -76,9 +78,16 @@ class Checkpointing {
   std::optional<std::int64_t> best_step() const;  // with the best score among those that stand
 
  private:
+  struct Fresh;  // a state to read into
+
   StateDict training_state(Context& ctx) const;
-  bool try_resume(Context& ctx, const io::StoredCheckpoint& stored, const TrainingFacts& now);
-  void prune();
+  Fresh fresh_state(Context& ctx) const;
+  void read_scores();
+  std::optional<TrainingFacts> resume_newest(Context& ctx);
+  TrainingFacts check_fits(const io::StoredCheckpoint& stored, const Fresh& fresh) const;
+  void take(Context& ctx, const io::StoredCheckpoint& stored, const Fresh& fresh);
+  void prune(std::int64_t saved);
+  void remove(std::int64_t step);
 
   io::CheckpointStore& store_;
   const nn::Module& model_;
@@ -87,6 +96,7 @@ class Checkpointing {
   CheckpointingOptions options_;
   io::CheckpointTexts texts_;
   std::map<std::int64_t, std::optional<double>> scores_;  // by step, of those that stand
+  std::vector<std::int64_t> abandoned_;                   // later than the one that was resumed
 };
 
 // Parameters and buffers of a model from a checkpoint, converted to the model's floating types: for evaluation and
@@ -94,9 +104,5 @@ class Checkpointing {
 // another model: checkpoint error, as above. Collective.
 void load_weights(Context& ctx, const io::StoredCheckpoint& stored, const nn::Module& model, bool averaged);
 bool has_averages(const io::StoredCheckpoint& stored);
-
-// What lets a checkpoint not be read into this state: names that are missing here or there, shapes and types that
-// differ; empty: nothing. The first few, with counts and near names. `extra`: stored names that nobody asks for count.
-std::string difference(const io::StoredCheckpoint& stored, const StateDict& wanted, bool extra);
 
 }  // namespace strata::engine
