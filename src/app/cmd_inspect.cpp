@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// strata inspect: what a set of shards (or one shard) holds, and whether its bytes are those that were written.
+// strata inspect: what a set of shards (or one shard) or a checkpoint holds, and whether its bytes are those that were
+// written.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cstdio>
+#include <filesystem>
 
+#include "app/checkpoint_report.hpp"
 #include "app/command.hpp"
 #include "app/shard_report.hpp"
 #include "parallel/comm/transports.hpp"
@@ -16,7 +20,7 @@ namespace strata::app {
 namespace {
 
 struct InspectOptions {
-  std::string path, study;
+  std::string path, study, text;
   bool verify = false, json = false;
 };
 
@@ -54,7 +58,55 @@ void show_study(const io::ShardSet& set, const InspectOptions& options) {
   print(options.json ? json_text(report) : study_text(report));
 }
 
+// The checkpoint that a path names: itself, the newest of a folder, or of the folder `checkpoints` in it; empty: none.
+std::string find_checkpoint(const std::string& path) {
+  if (std::filesystem::is_regular_file(path)) return io::is_checkpoint_file(path) ? path : std::string();
+  for (const auto& folder : {path, path + "/checkpoints"}) {
+    if (!std::filesystem::is_directory(folder)) continue;
+    const auto steps = io::checkpoint_steps(folder);
+    if (!steps.empty()) return folder + "/" + io::checkpoint_file(steps.back());
+  }
+  return {};
+}
+
+void show_text(const io::CheckpointFile& stored, const std::string& name) {
+  const auto& texts = stored.texts();
+  std::vector<std::string> names;
+  for (const auto& [other, text] : texts) names.push_back(io::printable(other));
+  const auto found = texts.find(name);
+  STRATA_CHECK(found != texts.end(), usage, "inspect",
+               fmt::format("{} has no text {}", io::printable(stored.path(), 400), io::printable(name)),
+               fmt::format("it has {}", fmt::join(names, ", ")));
+  print(found->second);
+}
+
+void inspect_checkpoint(const std::string& path, const InspectOptions& options, comm::Communicator& world) {
+  STRATA_CHECK(options.study.empty(), usage, "inspect", "--study is for shards, a checkpoint holds none");
+  const auto stored = io::open_checkpoint(path, world);
+  std::optional<std::vector<std::string>> damaged;
+  if (options.verify) damaged = stored->damaged_tensors();
+  comm::together(world, [&] {
+    if (world.rank() != 0) return;
+    if (!options.text.empty()) {
+      show_text(*stored, options.text);
+    } else {
+      const auto report = report_checkpoint(*stored, damaged);
+      print(options.json ? json_text(report) : checkpoint_text(report));
+    }
+    STRATA_CHECK(!damaged || damaged->empty(), checkpoint, "inspect",
+                 fmt::format("damaged tensors in {}: {}", io::printable(path, 400), damaged->size()),
+                 "resume from another checkpoint, or bring a copy back");
+  });
+}
+
 void inspect(const InspectOptions& options, comm::Communicator& world) {
+  std::string checkpoint;
+  comm::together(world, [&] {
+    if (world.rank() == 0) checkpoint = find_checkpoint(options.path);
+  });
+  checkpoint = comm::broadcast_text(world, std::move(checkpoint));
+  if (!checkpoint.empty()) return inspect_checkpoint(checkpoint, options, world);
+  STRATA_CHECK(options.text.empty(), usage, "inspect", "--text is for checkpoints");
   const auto set = io::open_shards(options.path, {.mode = io::ReadMode::direct}, world);
   Verification verified;
   if (options.verify) verified = verify_shards(*set, world);
@@ -79,11 +131,16 @@ void inspect(const InspectOptions& options, comm::Communicator& world) {
 
 Action add_inspect(CLI::App& parser) {
   const auto options = std::make_shared<InspectOptions>();
-  parser.add_option("path", options->path, "a folder of shards, or one shard")->required()->type_name("PATH");
+  parser
+      .add_option("path", options->path,
+                  "a folder of shards, or one shard; a run, its folder of checkpoints, or one of them")
+      ->required()
+      ->type_name("PATH");
   parser.add_flag("--verify", options->verify,
-                  "read all voxels and compare their checksums (under mpirun: shards are dealt to the ranks)");
+                  "read all voxels or tensors and compare their checksums (under mpirun: dealt to the ranks)");
   parser.add_flag("--json", options->json, "print JSON");
   parser.add_option("--study", options->study, "show one study, by its pseudonym")->type_name("KEY");
+  parser.add_option("--text", options->text, "print one text of a checkpoint, e.g. config.yaml")->type_name("NAME");
   return [options] { comm::run_world([&](comm::Communicator& world) { inspect(*options, world); }); };
 }
 

@@ -7,7 +7,7 @@ namespace strata::app {
 Action add_inspect(CLI::App& parser) {
   parser.allow_extras();
   return [] {
-    fail(ErrorKind::environment, "inspect", "this build cannot read study shards",
+    fail(ErrorKind::environment, "inspect", "this build cannot read study shards and checkpoints",
          "install MPI, parallel HDF5 and xxHash (scripts/setup.sh) and configure again");
   };
 }
