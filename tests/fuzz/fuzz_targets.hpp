@@ -30,4 +30,8 @@ bool fuzz_dicom_records(std::span<const std::byte> bytes);  // as what one rank 
 bool fuzz_shard(std::span<const std::byte> bytes);         // as a whole shard: header, checksum, tables
 bool fuzz_shard_header(std::span<const std::byte> bytes);  // as the header before a whole shard's tables and voxels
 
+bool fuzz_checkpoint(std::span<const std::byte> bytes);         // as a whole checkpoint: header, checksum, tables
+bool fuzz_checkpoint_header(std::span<const std::byte> bytes);  // as the header before a whole one's tables
+bool fuzz_checkpoint_tables(std::span<const std::byte> bytes);  // as the tables, of unchanged length, checksum put right
+
 }  // namespace strata::fuzz

@@ -17,5 +17,8 @@ std::vector<Seed> csv_seeds();
 std::vector<Seed> json_lines_seeds();
 std::vector<Seed> shard_seeds();
 std::vector<Seed> shard_header_seeds();
+std::vector<Seed> checkpoint_seeds();
+std::vector<Seed> checkpoint_header_seeds();
+std::vector<Seed> checkpoint_table_seeds();
 
 }  // namespace strata::fuzz
