@@ -42,7 +42,7 @@ LIBRARIES = [
     ("NIfTI", r"(nifti|znz)", ["io/nifti/"]),
     ("CLI11", r"CLI/", ["src/app/", "perf/"]),
     ("ICU", r"unicode/", ["src/text/"]),
-    ("JSON", r"nlohmann/", ["src/config/", "src/text/", "src/app/", "io/", "tests/", "perf/"]),
+    ("JSON", r"nlohmann/", ["src/config/", "src/text/", "src/engine/", "src/app/", "io/", "tests/", "perf/"]),
     ("YAML", r"yaml-cpp/", ["src/config/"]),
     ("GoogleTest", r"g(test|mock)/", ["tests/"]),
     ("Google Benchmark", r"benchmark/", ["perf/"]),

@@ -57,7 +57,7 @@ Json report_checkpoint(const io::CheckpointFile& stored, const std::optional<std
   return report;
 }
 
-std::string checkpoint_text(const Json& report) {
+std::string checkpoint_report_text(const Json& report) {
   std::string text =
       fmt::format("{}: step {}, {} tensors, {} elements, {}\n", printable(report["path"].get<std::string>(), 400),
                   report["step"].get<std::int64_t>(), report["tensors"].size(), report["elements"].get<std::int64_t>(),

@@ -15,6 +15,6 @@ namespace strata::app {
 // `damaged`: names of the damaged tensors; nothing: not verified.
 nlohmann::ordered_json report_checkpoint(const io::CheckpointFile& stored,
                                          const std::optional<std::vector<std::string>>& damaged);
-std::string checkpoint_text(const nlohmann::ordered_json& report);
+std::string checkpoint_report_text(const nlohmann::ordered_json& report);
 
 }  // namespace strata::app

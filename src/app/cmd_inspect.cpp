@@ -91,7 +91,7 @@ void inspect_checkpoint(const std::string& path, const InspectOptions& options, 
       show_text(*stored, options.text);
     } else {
       const auto report = report_checkpoint(*stored, damaged);
-      print(options.json ? json_text(report) : checkpoint_text(report));
+      print(options.json ? json_text(report) : checkpoint_report_text(report));
     }
     STRATA_CHECK(!damaged || damaged->empty(), checkpoint, "inspect",
                  fmt::format("damaged tensors in {}: {}", io::printable(path, 400), damaged->size()),

@@ -129,8 +129,9 @@ class TrainingJob {
                                           std::move(reading), global_, sync_},
                      trainer_options(run_, steps_));
     const bool lowest = run_.train.best.find("loss") != std::string::npos;
-    checkpointing_.emplace(*store_, *model_.objective, optimizer_, ema_ ? &*ema_ : nullptr,
-                           engine::CheckpointingOptions{.keep = run_.train.keep, .highest_best = !lowest});
+    checkpointing_.emplace(
+        *store_, *model_.objective, optimizer_, ema_ ? &*ema_ : nullptr,
+        engine::CheckpointingOptions{.keep = run_.train.keep, .highest_best = !lowest, .warns = world.rank() == 0});
     if (resume.wanted) go_on(resume);
   }
 

@@ -32,6 +32,7 @@ bool fuzz_shard_header(std::span<const std::byte> bytes);  // as the header befo
 
 bool fuzz_checkpoint(std::span<const std::byte> bytes);         // as a whole checkpoint: header, checksum, tables
 bool fuzz_checkpoint_header(std::span<const std::byte> bytes);  // as the header before a whole one's tables
-bool fuzz_checkpoint_tables(std::span<const std::byte> bytes);  // as the tables, of unchanged length, checksum put right
+bool fuzz_checkpoint_tables(
+    std::span<const std::byte> bytes);  // as the tables, of unchanged length, checksum put right
 
 }  // namespace strata::fuzz

@@ -200,7 +200,7 @@ TEST_F(Checkpoints, WhatDoesNotFitIsNamedAndNothingIsWritten) {
     EXPECT_EQ(into.at("b.weight").data<float>()[0], 0.0f);
     return said;
   };
-  EXPECT_NE(refused("a.weigth", DType::f32, {2, 3}).find("holds no 'a.weigth': the nearest it has is 'a.weight'"),
+  EXPECT_NE(refused("a.weights", DType::f32, {2, 3}).find("holds no 'a.weights': the nearest it has is 'a.weight'"),
             std::string::npos);
   EXPECT_NE(refused("a.weight", DType::f32, {3, 2}).find("'a.weight' is f32[2, 3], wanted is f32[3, 2]"),
             std::string::npos);
