@@ -114,7 +114,8 @@ class TrainingJob {
         train_sets_(training_sets()),
         backend_(wire_backend(run_.backend, {.threads = run_.threads})),
         ctx_(backend_.context()),
-        model_(build_model(ctx_, run_, stored_vocabulary(resume), true)),
+        vocabulary_(stored_vocabulary(resume)),
+        model_(build_model(ctx_, run_, vocabulary_, vocabulary_.empty())),
         visual_(visual_config(run_.model)),
         loader_(train_sets_, loader_options(run_, visual_, world)),
         steps_(total_steps(run_.train, loader_.mixture().studies())),
@@ -231,6 +232,9 @@ class TrainingJob {
 
   void go_on(const ResumeOptions& resume) {
     const auto facts = checkpointing_->resume(ctx_, facts_now(), resume.step);
+    STRATA_CHECK(facts || vocabulary_.empty(), checkpoint, "train",
+                 fmt::format("no checkpoint in {}/checkpoints can be read", io::printable(folder_, 400)),
+                 "what is wrong with each stands above; begin a new run under another name=");
     if (!facts) return;
     compare_configurations(checkpointing_->texts());
     STRATA_CHECK(facts->loader.seed == run_.seed, usage, "train",
@@ -336,6 +340,7 @@ class TrainingJob {
   std::vector<data::WeightedSet> train_sets_;
   WiredBackend backend_;
   Context ctx_;
+  std::string vocabulary_;  // of a checkpoint, which then gives all weights too
   ImageTextModel model_;
   models::HierarchicalVit3dConfig visual_;
   data::Loader loader_;
