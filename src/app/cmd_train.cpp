@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "app/command.hpp"
+#include "app/plot_run.hpp"
 #include "app/training_job.hpp"
 #include "parallel/comm/transports.hpp"
 #include "strata/base/error.hpp"
@@ -42,6 +43,7 @@ void train(const TrainOptions& options) {
   comm::run_world([&](comm::Communicator& world) {
     const bool done = run_training(world, read, resume);
     if (world.rank() != 0) return;
+    plot_run(run_folder(read.run));
     if (!done) fmt::print("stopped as asked, behind a checkpoint: --resume auto goes on from it\n");
   });
 }

@@ -106,7 +106,7 @@ TEST_F(Train, RunsEvaluatesAndLeavesEverythingBehind) {
     EXPECT_TRUE(fs::exists(folder("run") + "/" + file)) << file;
   std::size_t evaluations = 0;
   for (const auto& record : io::read_metrics(folder("run") + "/metrics.jsonl"))
-    evaluations += record.kind == "eval" ? 1 : 0;
+    evaluations += record.kind == "eval" ? 1U : 0U;
   EXPECT_EQ(evaluations, 2U);
   const Outcome again = strata(command("train.steps=12"));
   EXPECT_EQ(again.code, 2);
@@ -157,7 +157,7 @@ TEST_F(Train, WhatAFirstUserGetsWrongIsSaid) {
   expect_said(command("'data.train[0].path=nowhere'"), 3, "nowhere");
   expect_said(command("optim.lrr=1"), 2, "optim.lr");
   expect_said(command("text.vocabulary=missing.txt"), 3, "missing.txt");
-  expect_said(command("'data.train[0].splits=[test]'"), 3, "no study is of split test");
+  expect_said(command("'data.train[0].splits=[test]'"), 3, "no study is of split 'test'");
   expect_said("train no_such_run", 2, "no_such_run");
   expect_said("train", 2, "no configuration was named");
 }
