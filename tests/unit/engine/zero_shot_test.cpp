@@ -82,7 +82,7 @@ TEST(LabelSet, SaysWhatIsWrong) {
   expect_part(refusal(two + "[{name: t, classes: [ab], score: classes}]}"), "compares classes, and has 1");
   expect_part(refusal(two + "[{name: t, classes: [ab]}, {name: t, classes: [ab]}]}"), "two tasks t");
   expect_part(refusal(two + "[{name: t, classes: [ab], studies: [{column: c}]}]}"), "neither least nor most");
-  expect_part(refusal(two + "[{name: t, classes: [ab], treshold: youden}]}"), "threshold");
+  expect_part(refusal(two + "[{name: t, classes: [ab], thresholds: youden}]}"), "'threshold'");
 }
 
 TEST(LabelSet, NamesTheColumnThatIsNotThere) {
