@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 
 #include "app/command.hpp"
+#include "app/dry_run.hpp"
 #include "app/plot_run.hpp"
 #include "app/training_job.hpp"
 #include "parallel/comm/transports.hpp"
@@ -18,7 +20,9 @@ namespace {
 struct TrainOptions {
   std::string run, resume;
   std::vector<std::string> overrides;
-  bool help_config = false;
+  bool help_config = false, dry_run = false;
+  int ranks = 0;
+  std::int64_t scans = 0;
 };
 
 ResumeOptions resume_of(const std::string& text) {
@@ -39,6 +43,7 @@ void train(const TrainOptions& options) {
   STRATA_CHECK(!options.run.empty(), usage, "train", "no configuration was named",
                "give a name of configs/run, or a file: strata train quickstart");
   const ReadRun read = read_run(options.run, options.overrides);
+  if (options.dry_run) return print_dry_run(read.run, read.resolved, std::max(1, options.ranks), options.scans);
   const ResumeOptions resume = resume_of(options.resume);
   comm::run_world([&](comm::Communicator& world) {
     const bool done = run_training(world, read, resume);
@@ -61,6 +66,11 @@ Action add_train(CLI::App& parser) {
                   "auto: go on from the last checkpoint, if there is one; a number: from that step")
       ->type_name("auto|STEP");
   parser.add_flag("--help-config", o->help_config, "print all settings with types, units and defaults");
+  auto* dry = parser.add_flag("--dry-run", o->dry_run,
+                              "train nothing: print the resolved configuration, parameters, memory, FLOPs and, with "
+                              "peak_tflops, time; no data or device needed");
+  parser.add_option("--ranks", o->ranks, "of a dry run")->needs(dry)->check(CLI::Range(1, 1 << 20));
+  parser.add_option("--scans", o->scans, "of every study of a dry run")->needs(dry)->check(CLI::Range(1, 10'000));
   return [options] { train(*options); };
 }
 

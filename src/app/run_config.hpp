@@ -14,6 +14,7 @@
 
 #include "strata/autograd/tape.hpp"
 #include "strata/config/schema.hpp"
+#include "strata/data/packing.hpp"
 #include "strata/engine/micro_batch.hpp"
 #include "strata/models/bert_text_encoder.hpp"
 #include "strata/models/hierarchical_vit3d.hpp"
@@ -107,7 +108,7 @@ struct TrainSettings {
   std::int64_t keep = 2;                                              // last checkpoints, beside the best
   // The value whose highest checkpoint stays (of a "loss" the lowest). Empty: read_run chooses eval/auroc where there
   // is a label set, eval/loss where there are held-out studies; still empty: no best.
-  std::string best;
+  std::string best = {};
 };
 
 struct RunConfig {
@@ -154,6 +155,7 @@ objectives::ImageTextOptions objective_options(const ObjectiveSettings& settings
 optim::OptimizerConfig optimizer_config(const OptimSettings& settings);
 std::vector<optim::GroupRule> optimizer_rules(const OptimSettings& settings);  // no decay; the text tower's rate
 optim::ScheduleConfig schedule_config(const OptimSettings& settings, std::int64_t steps);
+data::PackingRule packing_rule(const RunConfig& run);  // tokens as they are behind patch dropout
 // `studies`: of all training sets, what an epoch means. Epochs end with their last whole step; at least one step.
 std::int64_t total_steps(const TrainSettings& settings, std::int64_t studies);
 

@@ -44,10 +44,26 @@ void take(const std::optional<T>& from, T& into) {
   if (from) into = *from;
 }
 
-void check_sets(const std::vector<SetSettings>& sets, const char* which) {
+// What a run lacks, a line each.
+class Missing {
+ public:
+  void unless(bool there, const std::string& what, const std::string& how) {
+    if (!there) lines_.push_back(fmt::format("{}: give {}", what, how));
+  }
+  void fail() const {
+    if (lines_.empty()) return;
+    const std::string text = lines_.size() == 1 ? lines_[0] : fmt::format("\n  {}", fmt::join(lines_, "\n  "));
+    strata::fail(ErrorKind::usage, "config", fmt::format("the run is not complete: {}", text));
+  }
+
+ private:
+  std::vector<std::string> lines_;
+};
+
+void need_paths(Missing& missing, const std::vector<SetSettings>& sets, const char* which) {
   for (std::size_t i = 0; i < sets.size(); ++i)
-    STRATA_CHECK(!sets[i].path.empty(), usage, "config", fmt::format("data.{}[{}] has no path", which, i),
-                 fmt::format("give data.{}[{}].path=FOLDER, a folder that strata ingest made", which, i));
+    missing.unless(!sets[i].path.empty(), fmt::format("data.{}[{}] has no path", which, i),
+                   fmt::format("data.{}[{}].path=FOLDER, which strata ingest made", which, i));
 }
 
 }  // namespace
@@ -150,6 +166,22 @@ optim::ScheduleConfig schedule_config(const OptimSettings& settings, std::int64_
   return config;
 }
 
+data::PackingRule packing_rule(const RunConfig& run) {
+  const auto model = visual_config(run.model);
+  const auto grid = model.grid();
+  const bool slices = model.level(0) == nn::Level::slice;  // each of the first block's sequences keeps as many
+  const std::int64_t sequences = slices ? grid[0] : 1, tokens = grid[0] * grid[1] * grid[2] / sequences;
+  const auto kept = static_cast<std::int64_t>(std::floor(static_cast<double>(tokens) * (1 - run.model.patch_dropout)));
+  data::PackingRule rule;
+  rule.tokens_a_scan = sequences * std::max<std::int64_t>(1, kept);
+  rule.token_budget = run.data.tokens > 0 ? run.data.tokens : std::int64_t{1} << 50;
+  // 4·C·T² of the blocks that attend within the study against 24·C²·T of all blocks
+  rule.quadratic =
+      static_cast<double>(model.study_blocks.size()) / (6.0 * static_cast<double>(model.depth * model.width));
+  rule.multiple_of = run.data.multiple_of;
+  return rule;
+}
+
 std::int64_t total_steps(const TrainSettings& settings, std::int64_t studies) {
   if (settings.steps > 0) return settings.steps;
   const double steps = settings.epochs * static_cast<double>(studies) / static_cast<double>(settings.batch);
@@ -157,14 +189,20 @@ std::int64_t total_steps(const TrainSettings& settings, std::int64_t studies) {
 }
 
 void check_complete(const RunConfig& run) {
-  STRATA_CHECK(!run.data.train.empty(), usage, "config", "no set is named to train on",
-               "give data.train=[{path: FOLDER}], a folder that strata ingest made");
-  check_sets(run.data.train, "train");
-  check_sets(run.data.eval, "eval");
-  STRATA_CHECK(!run.text.vocabulary.empty() || !run.text.weights.empty() || !run.start_from.empty(), usage, "config",
-               "the text tower has no vocabulary",
-               "give text.weights=FOLDER (a Hugging Face BERT), or text.vocabulary=vocab.txt, which strata vocab makes "
-               "of reports");
+  Missing missing;
+  missing.unless(!run.data.train.empty(), "no set is named to train on",
+                 "data.train=[{path: FOLDER}], which strata ingest made");
+  need_paths(missing, run.data.train, "train");
+  need_paths(missing, run.data.eval, "eval");
+  const bool whole = !run.start_from.empty();
+  missing.unless(whole || !run.text.vocabulary.empty() || !run.text.weights.empty(), "the text tower has no vocabulary",
+                 "text.weights=FOLDER, a BERT as on Hugging Face, or text.vocabulary=vocab.txt, made by strata vocab");
+  missing.unless(whole || !run.text.locked || !run.text.weights.empty(), "a locked text tower would stay random",
+                 "text.weights=FOLDER, or text.locked=false");
+  missing.unless(run.model.start == Start::scratch || !run.model.weights.empty(),
+                 "the image tower is to start from weights, and none are named",
+                 "model.weights=FILE.safetensors, or model.start=scratch");
+  missing.fail();
 }
 
 }  // namespace strata::app

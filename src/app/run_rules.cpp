@@ -58,11 +58,8 @@ std::string image_heads(const RunConfig& run) {
 }
 
 std::string image_start(const RunConfig& run) {
-  const bool named = !run.model.weights.empty();
-  if (run.model.start == Start::scratch && named)
+  if (run.model.start == Start::scratch && !run.model.weights.empty())
     return "model.weights are named, but model.start is scratch: set model.start=weights or model.start=mae2d";
-  if (run.model.start != Start::scratch && !named)
-    return "model.start wants weights: give model.weights=FILE.safetensors, or model.start=scratch";
   return {};
 }
 
@@ -109,11 +106,7 @@ std::string text_heads(const RunConfig& run) {
 }
 
 std::string text_locks(const RunConfig& run) {
-  if (run.text.locked) {
-    if (run.text.weights.empty() && run.start_from.empty())
-      return "text.locked would keep random weights: give text.weights=FOLDER, or set text.locked=false";
-    return {};
-  }
+  if (run.text.locked) return {};
   if (run.text.free_layers > 0) return "text.free_layers is for a locked tower: set text.locked=true, or it to 0";
   if (run.text.norms_train) return "text.norms_train is for a locked tower: set text.locked=true, or it to false";
   return {};

@@ -38,27 +38,12 @@ constexpr const char* kConfigText = "config.yaml";
 constexpr const char* kVocabularyText = "vocab.txt";
 constexpr double kGib = 1024.0 * 1024.0 * 1024.0;
 
-// Tokens of a study cost linearly in all blocks, and quadratically in those that attend within a study.
-data::PackingRule packing_of(const RunConfig& run, const models::HierarchicalVit3dConfig& model) {
-  const auto grid = model.grid();
-  const double kept = 1 - run.model.patch_dropout;
-  const std::int64_t tokens = grid[0] * grid[1] * grid[2];
-  data::PackingRule rule;
-  rule.tokens_a_scan = std::max<std::int64_t>(1, std::llround(kept * static_cast<double>(tokens)));
-  rule.token_budget = run.data.tokens > 0 ? run.data.tokens : std::int64_t{1} << 50;
-  rule.quadratic =
-      static_cast<double>(model.study_blocks.size()) / (6.0 * static_cast<double>(model.depth * model.width));
-  rule.multiple_of = run.data.multiple_of;
-  return rule;
-}
-
-data::LoaderOptions loader_options(const RunConfig& run, const models::HierarchicalVit3dConfig& model,
-                                   const comm::Communicator& world) {
+data::LoaderOptions loader_options(const RunConfig& run, const comm::Communicator& world) {
   data::LoaderOptions options;
   options.seed = run.seed;
   options.batch_studies = run.train.batch;
   options.max_scans = run.data.max_scans;
-  options.packing = packing_of(run, model);
+  options.packing = packing_rule(run);
   options.rank = world.rank();
   options.ranks = world.size();
   options.threads = run.data.threads;
@@ -117,7 +102,7 @@ class TrainingJob {
         vocabulary_(stored_vocabulary(resume)),
         model_(build_model(ctx_, run_, vocabulary_, vocabulary_.empty())),
         visual_(visual_config(run_.model)),
-        loader_(train_sets_, loader_options(run_, visual_, world)),
+        loader_(train_sets_, loader_options(run_, world)),
         steps_(total_steps(run_.train, loader_.mixture().studies())),
         optimizer_(optimizer_config(run_.optim), model_.objective->trainable_parameters(), optimizer_rules(run_.optim)),
         global_(world),
@@ -205,7 +190,7 @@ class TrainingJob {
   void open_held_out() {
     if (run_.data.eval.empty()) return;
     held_out_.emplace(sets_.choose(run_.data.eval, true),
-                      held_out_options(loader_options(run_, visual_, world_), visual_.max_scans));
+                      held_out_options(loader_options(run_, world_), visual_.max_scans));
     if (run_.zero_shot.empty()) return;
     zero_shot_ = engine::zero_shot_schema().read(config::Node::load(config_file("eval", run_.zero_shot)));
     engine::check_columns(*zero_shot_, held_out_->mixture().label_names());

@@ -15,9 +15,9 @@
 //   Schema<Run> schema;  schema.group("optim", &Run::optim, optim_schema(), "the optimizer");
 //   const Run run = schema.read(composed.config);
 //
-// Members: bool, int, int64_t, uint64_t (up to 2^63 − 1), double, std::string, std::vector and std::array of them,
-// std::optional (null: none), enums with the names of their values, groups of other schemas, lists of groups. Reading
-// collects everything that is wrong and says it in one usage error.
+// Members: bool, int, int64_t, uint64_t (up to 2^63 − 1), double, std::string (null: empty), std::vector and std::array
+// of them, std::optional (null: none), enums with the names of their values, groups of other schemas, lists of groups.
+// Reading collects everything that is wrong and says it in one usage error.
 #pragma once
 
 #include <array>
@@ -93,7 +93,12 @@ struct Binding<V> {
     if constexpr (std::same_as<V, double>) return "number";
     return std::same_as<V, std::string> ? "text" : "whole number";
   }
-  static void read(const Node& node, V& value) { value = node.as<V>(); }
+  static void read(const Node& node, V& value) {
+    if constexpr (std::same_as<V, std::string>)
+      value = node.is_null() ? std::string() : node.as<V>();  // "key=" on the command line
+    else
+      value = node.as<V>();
+  }
   static Node write(const V& value) { return Node::of(value); }
   template <class F>
   static void numbers(const V& value, const F& f) {

@@ -34,6 +34,8 @@ struct Job {
   std::string name = "run";
   std::vector<std::string> metrics{"auroc"};
   std::vector<std::int64_t> blocks;
+  std::uint64_t seed = 1;
+  std::optional<Shape> shape;
   Optim optim;
   std::vector<Set> sets;
 };
@@ -57,6 +59,8 @@ Schema<Job> schema() {
   run.field("name", &Job::name);
   run.field("metrics", &Job::metrics, {.help = "what is measured", .fewest = 1});
   run.field("blocks", &Job::blocks, {.help = "which", .least = 0});
+  run.field("seed", &Job::seed, {.help = "of every random number"});
+  run.choice("shape", &Job::shape, {{"constant", Shape::constant}, {"cosine", Shape::cosine}}, {.help = "if any"});
   run.group("optim", &Job::optim, optim, "the optimizer");
   run.list("sets", &Job::sets, set, {.help = "sets of shards", .fewest = 1});
   run.check([](const Job& r) {
@@ -98,6 +102,18 @@ TEST(ConfigSchema, ReadsWhatIsThereAndKeepsDefaults) {
   ASSERT_EQ(run.sets.size(), 2u);
   EXPECT_EQ(run.sets[1].path, "b");
   EXPECT_EQ(run.sets[0].weight, 1);
+}
+
+TEST(ConfigSchema, UnsignedNumbersOptionalChoicesAndEmptyTexts) {
+  const Job run = read("seed: 9223372036854775807\nshape: constant\nname:\nsets: [{path: a}]");
+  EXPECT_EQ(run.seed, 9223372036854775807u);
+  EXPECT_EQ(run.shape, Shape::constant);
+  EXPECT_EQ(run.name, "");
+  EXPECT_EQ(read(schema().dump(run).dump()).seed, run.seed);
+  EXPECT_EQ(read("shape: null\nsets: [{path: a}]").shape, std::nullopt);
+  EXPECT_EQ(read(schema().dump(read("sets: [{path: a}]")).dump()).shape, std::nullopt);
+  expect_contains(error_of("seed: -1\nsets: [{path: a}]"), {"'seed'", "is negative"});
+  expect_contains(error_of("shape: cosin\nsets: [{path: a}]"), {"constant, cosine", "is 'cosine' meant?"});
 }
 
 TEST(ConfigSchema, DumpReadsBackAndIsCanonical) {
@@ -150,6 +166,8 @@ TEST(ConfigSchema, HelpHasALineForEachField) {
             "  name=run                     text\n"
             "  metrics=[auroc]              list of texts, at least 1 item: what is measured\n"
             "  blocks=[]                    list of whole numbers at least 0: which\n"
+            "  seed=1                       whole number: of every random number\n"
+            "  shape=null                   constant | cosine | null: if any\n"
             "  optim                        the optimizer\n"
             "  optim.lr=0.001               number above 0 and at most 1: peak learning rate\n"
             "  optim.betas=[0.9, 0.999]     2 numbers at least 0 and below 1: decay of the moments\n"
