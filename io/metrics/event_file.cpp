@@ -76,12 +76,14 @@ class EventFileSink final : public MetricSink {
   void write(const MetricRecord& record) override {
     const double time = now();
     std::string bytes;
-    // TensorBoard forgets the mark's own step too; a run that starts at k keeps what is known of k.
-    if (record.kind == "start") bytes += tf_record(session_start_event(time, record.step + 1));
     SummaryBytes summary;
-    for (const auto& [name, value] : record.values) summary.add_scalar(metric_name(record.kind, name), value);
-    if (record.kind == "start")  // a page of every checkpoint's path would bury the configuration
+    if (record.kind == "start") {
+      // TensorBoard forgets the mark's own step too; a run that starts at k keeps what is known of k.
+      bytes += tf_record(session_start_event(time, record.step + 1));
       for (const auto& [name, text] : record.texts) summary.add_text(metric_name(record.kind, name), as_code(text));
+    } else {
+      for (const auto& [name, value] : record.values) summary.add_scalar(metric_name(record.kind, name), value);
+    }
     if (!summary.empty()) bytes += tf_record(summary_event(time, record.step, summary));
     if (!bytes.empty()) file_.write(bytes);
   }

@@ -33,11 +33,11 @@ inline constexpr std::string_view kMetricsFile = "metrics.jsonl";  // in a run's
 // disk.
 std::unique_ptr<MetricSink> json_lines_sink(const std::string& path);
 
-// A new file "events.out.tfevents.<time>.<host>.<process>" in `folder`, which must exist. Every value is a scalar
-// under metric_name(), every text of a "start" record a page of TensorBoard's text tab. A "start" record at step k
-// becomes the session mark at which TensorBoard forgets steps beyond k. Encoding: TFRecord frames (lengths and data
-// with masked CRC-32C) around the protocol buffer message Event of tensorflow/core/util/event.proto; values are f32
-// there.
+// A new file "events.out.tfevents.<time>.<host>.<process>" in `folder`, which must exist. Every value is a scalar under
+// metric_name(). Of a "start" record at step k the texts are pages of TensorBoard's text tab, and it is the session
+// mark at which TensorBoard forgets steps beyond k; its values, and texts of other records, are left to the lines.
+// Encoding: TFRecord frames (lengths and data with masked CRC-32C) around the protocol buffer message Event of
+// tensorflow/core/util/event.proto; values are f32 there.
 std::unique_ptr<MetricSink> event_file_sink(const std::string& folder);
 
 // "train/loss": how a value is called where kinds meet. A name that begins with its kind is that already.

@@ -69,12 +69,14 @@ Run read_run_of(const std::string& path) {
   if (!folder.has_filename()) folder = folder.parent_path();
   if (folder.filename() == io::kMetricsFile && folder.has_parent_path()) folder = folder.parent_path();
   Run run{folder.filename() == "." ? fs::current_path().filename().string() : folder.filename().string(), path, {}};
-  for (const auto& record : io::read_metrics(metrics_file_of(path)))
+  for (const auto& record : io::read_metrics(metrics_file_of(path))) {
+    if (record.kind == "start") continue;  // facts, not curves
     for (const auto& [name, value] : record.values) {
       Curve& curve = run.curves[io::metric_name(record.kind, name)];
       curve.kind = record.kind;
       curve.values[record.step] = value;
     }
+  }
   STRATA_CHECK(!run.curves.empty(), data, "plot", fmt::format("{} has recorded no value yet", io::printable(path, 400)),
                "wait for its first steps");
   return run;

@@ -28,7 +28,8 @@ class PlotCommand : public testing::Test {
   void write_run(const std::string& name, double loss) const {
     fs::create_directory(path(name));
     const auto sink = io::json_lines_sink(path(name) + "/metrics.jsonl");
-    sink->write({.kind = "start", .step = 0, .values = {}, .texts = {{"config", "name: " + name + "\n"}}});
+    sink->write(
+        {.kind = "start", .step = 0, .values = {{"steps", 100}}, .texts = {{"config", "name: " + name + "\n"}}});
     for (std::int64_t step = 10; step <= 100; step += 10) {
       loss *= 0.9;
       sink->write({.kind = "train",

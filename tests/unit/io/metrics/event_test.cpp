@@ -95,7 +95,8 @@ std::vector<std::string> files_in(const fixtures::ScratchFolder& folder) {
 
 TEST(EventFileSink, EveryStartIsALaterFileThatBeginsWithAMark) {
   const fixtures::ScratchFolder folder;
-  const MetricRecord start{.kind = "start", .step = 0, .values = {}, .texts = {{"config", "name: a\nlr: 1\n"}}};
+  const MetricRecord start{
+      .kind = "start", .step = 0, .values = {{"steps", 9}}, .texts = {{"config", "name: a\nlr: 1\n"}}};
   const MetricRecord train{.kind = "train", .step = 1, .values = {{"loss", 2.5}, {"train/lr", 1e-3}}};
   MetricRecord again = start;
   again.step = 300;
@@ -112,6 +113,7 @@ TEST(EventFileSink, EveryStartIsALaterFileThatBeginsWithAMark) {
   ASSERT_EQ(first.size(), 4);
   EXPECT_NE(first[0].find("brain.Event:2"), std::string::npos);
   EXPECT_NE(first[2].find("start/config"), std::string::npos);
+  EXPECT_EQ(first[2].find("start/steps"), std::string::npos);
   EXPECT_NE(first[2].find("    name: a\n    lr: 1"), std::string::npos);
   EXPECT_NE(first[3].find("train/loss"), std::string::npos);
   EXPECT_NE(first[3].find("train/lr"), std::string::npos);
