@@ -10,7 +10,6 @@
 
 #include "app/config_file.hpp"
 #include "app/image_text_model.hpp"
-#include "app/plot_run.hpp"
 #include "app/progress_sink.hpp"
 #include "app/stop_signal.hpp"
 #include "app/study_sets.hpp"
@@ -141,7 +140,6 @@ class TrainingJob {
     const bool done = engine::train(*trainer_, world_, options, events);
     write("end", trainer_->steps_done(), {});
     for (auto& sink : sinks_) sink->flush();
-    if (world_.rank() == 0) plot_run(folder_);
     return done;
   }
 
