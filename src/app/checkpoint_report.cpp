@@ -14,6 +14,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// Names that need no quotes have none.
+std::string name_text(const std::string& name) {
+  std::string text = printable(name, 1024);
+  return text == "'" + name + "'" ? name : text;
+}
+
 Json tensors_of(const io::CheckpointFile& stored) {
   Json tensors = Json::array();
   for (const auto& tensor : stored.tensors())
@@ -28,8 +34,8 @@ Json tensors_of(const io::CheckpointFile& stored) {
 std::string facts_text(const Json& facts) {
   std::string text;
   for (const auto& [name, value] : facts.items())
-    text += fmt::format("  {:<16} {}\n", printable(name),
-                        value.is_string() ? printable(value.get<std::string>()) : value.dump());
+    text += fmt::format("  {:<16} {}\n", name_text(name),
+                        value.is_string() ? name_text(value.get<std::string>()) : value.dump());
   return text;
 }
 
@@ -37,7 +43,7 @@ std::string tensor_line(const Json& tensor, std::size_t width) {
   std::string shape;
   for (const auto& extent : tensor["shape"])
     shape += fmt::format("{}{}", shape.empty() ? "" : ", ", extent.get<std::int64_t>());
-  return fmt::format("  {:<{}} {:<4} {:<24} {:>12}\n", printable(tensor["name"].get<std::string>(), 1024), width,
+  return fmt::format("  {:<{}} {:<4} {:<24} {:>12}\n", name_text(tensor["name"].get<std::string>()), width,
                      tensor["dtype"].get<std::string>(), "[" + shape + "]", size_text(tensor["bytes"].get<double>()));
 }
 
@@ -65,17 +71,17 @@ std::string checkpoint_report_text(const Json& report) {
   if (report["facts"].is_object()) text += "facts\n" + facts_text(report["facts"]);
   if (!report["texts"].empty()) text += "texts (--text NAME prints one)\n";
   for (const auto& [name, value] : report["texts"].items())
-    text += fmt::format("  {:<16} {}\n", printable(name),
+    text += fmt::format("  {:<16} {}\n", name_text(name),
                         size_text(static_cast<double>(value.get_ref<const std::string&>().size())));
   text += "tensors\n";
   std::size_t width = 0;
   for (const auto& tensor : report["tensors"])
-    width = std::max(width, printable(tensor["name"].get<std::string>(), 1024).size());
+    width = std::max(width, name_text(tensor["name"].get<std::string>()).size());
   for (const auto& tensor : report["tensors"]) text += tensor_line(tensor, width);
   if (!report.contains("damaged")) return text;
   if (report["damaged"].empty()) return text + "all checksums are right\n";
   text += "damaged\n";
-  for (const auto& name : report["damaged"]) text += "  " + printable(name.get<std::string>(), 1024) + "\n";
+  for (const auto& name : report["damaged"]) text += "  " + name_text(name.get<std::string>()) + "\n";
   return text;
 }
 

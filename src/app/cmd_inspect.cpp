@@ -102,7 +102,10 @@ void inspect_checkpoint(const std::string& path, const InspectOptions& options, 
 void inspect(const InspectOptions& options, comm::Communicator& world) {
   std::string checkpoint;
   comm::together(world, [&] {
-    if (world.rank() == 0) checkpoint = find_checkpoint(options.path);
+    if (world.rank() != 0) return;
+    STRATA_CHECK(std::filesystem::exists(options.path), data, "inspect",
+                 fmt::format("there is no {}", io::printable(options.path, 400)), "check the path");
+    checkpoint = find_checkpoint(options.path);
   });
   checkpoint = comm::broadcast_text(world, std::move(checkpoint));
   if (!checkpoint.empty()) return inspect_checkpoint(checkpoint, options, world);
