@@ -92,7 +92,7 @@ class Dataset {
 
 class File {
  public:
-  // In memory; the first `user_block` bytes (a power of two, at least 512) are the caller's. `name` is for people. The
+  // In memory; the first `user_block` bytes (a power of two, at least 4096) are the caller's. `name` is for people. The
   // image must live longer. `front`: room for HDF5's headers and indexes, which then lie before all elements as long as
   // they fit (or behind all, what is written by close); 0: among them, as HDF5 likes.
   static File create(SparseImage& image, const std::string& name, std::uint64_t user_block, std::uint64_t front = 0);

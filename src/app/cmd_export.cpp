@@ -14,17 +14,20 @@ namespace strata::app {
 namespace {
 
 struct ExportArguments {
-  std::string checkpoint;
+  std::string checkpoint, form = "open_clip", dtype = "f32";
   bool best = false;
   ExportOptions to;
 };
 
-const std::vector<std::pair<std::string, ExportForm>> kForms{{"open_clip", ExportForm::open_clip},
-                                                             {"visual", ExportForm::visual},
-                                                             {"text", ExportForm::text},
-                                                             {"huggingface", ExportForm::hugging_face}};
+ExportForm form_of(const std::string& name) {
+  if (name == "visual") return ExportForm::visual;
+  if (name == "text") return ExportForm::text;
+  return name == "huggingface" ? ExportForm::hugging_face : ExportForm::open_clip;
+}
 
-void export_checkpoint(const ExportArguments& arguments) {
+void export_checkpoint(ExportArguments arguments) {
+  arguments.to.form = form_of(arguments.form);
+  arguments.to.dtype = arguments.dtype == "bf16" ? DType::bf16 : DType::f32;
   check_export(arguments.to);
   comm::run_world([&](comm::Communicator& world) {
     STRATA_CHECK(world.size() == 1, usage, "export", fmt::format("{} ranks were started", world.size()),
@@ -58,15 +61,11 @@ Action add_export(CLI::App& parser) {
       ->required()
       ->type_name("OUT");
   parser
-      .add_option("--form", arguments->to.form,
+      .add_option("--form", arguments->form,
                   "open_clip: both towers and temperatures; visual or text: one tower; huggingface: the text tower as "
                   "a folder")
-      ->transform(CLI::CheckedTransformer(kForms))
-      ->type_name("FORM");
-  parser.add_option("--dtype", arguments->to.dtype, "f32, or rounded to bf16")
-      ->transform(CLI::CheckedTransformer(
-          std::vector<std::pair<std::string, DType>>{{"f32", DType::f32}, {"bf16", DType::bf16}}))
-      ->type_name("TYPE");
+      ->check(CLI::IsMember({"open_clip", "visual", "text", "huggingface"}));
+  parser.add_option("--dtype", arguments->dtype, "f32, or rounded to bf16")->check(CLI::IsMember({"f32", "bf16"}));
   return [arguments] { export_checkpoint(*arguments); };
 }
 

@@ -69,7 +69,7 @@ void normalise_rows(const Tensor& rows) {
 
 void write_features(const std::string& path, const engine::EncodedStudies& studies, const std::vector<FeatureSet>& sets,
                     bool normalised, const FeaturesOrigin& origin) {
-  constexpr std::uint64_t kUserBlock = 512;
+  constexpr std::uint64_t kUserBlock = 4096;  // the least that File takes
   h5::SparseImage image;
   h5::File file = h5::File::create(image, path, kUserBlock);
   file.write_attribute("/", "schema", kFeaturesSchema);
