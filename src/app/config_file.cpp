@@ -60,7 +60,7 @@ std::string config_file(const std::string& kind, const std::string& name) {
   known.erase(std::ranges::unique(known).begin(), known.end());
   const auto near = nearest_name(name, known);
   fail(ErrorKind::usage, "config",
-       fmt::format("there is neither a file {} nor a {} configuration of this name", io::printable(name), kind),
+       fmt::format("there is neither a file {} nor one of this name in configs/{}", io::printable(name), kind),
        !near.empty()   ? fmt::format("did you mean '{}'?", near)
        : known.empty() ? std::string(kNoFolder)
                        : fmt::format("there are {}", fmt::join(known, ", ")));

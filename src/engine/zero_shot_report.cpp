@@ -76,9 +76,12 @@ double mean_of(const std::vector<ClassReport>& classes, const std::function<doub
   return metrics::macro(values);
 }
 
+// Where one of the two answers is missing, decisions are right or wrong by luck.
 DecisionScores mean_decisions(const std::vector<ClassReport>& classes) {
   const auto mean = [&](double DecisionScores::*value) {
-    return mean_of(classes, [value](const ClassReport& one) { return one.decisions.*value; });
+    return mean_of(classes, [value](const ClassReport& one) {
+      return one.positive > 0 && one.negative > 0 ? one.decisions.*value : kNaN;
+    });
   };
   return {mean(&DecisionScores::accuracy),  mean(&DecisionScores::balanced_accuracy),
           mean(&DecisionScores::precision), mean(&DecisionScores::recall),
@@ -134,6 +137,7 @@ class ResampledDecisions {
       ConfusionMatrix matrix(2);
       for (std::size_t i = 0; i < times.size(); ++i)
         if (task_.truths[i * k + at] >= 0) matrix.add(task_.truths[i * k + at], decisions_[i * k + at], times[i]);
+      if (matrix.truths(0) == 0 || matrix.truths(1) == 0) continue;
       const auto [b, w] = of_matrix(matrix);
       balanced.push_back(b);
       weighted.push_back(w);

@@ -40,8 +40,8 @@ struct TaskReport {
   ZeroShotScore score = ZeroShotScore::prompts;
   std::int64_t studies = 0;
   std::vector<ClassReport> classes;
-  // Means over the classes that have a value; of exclusive classes accuracy, balanced accuracy and F1 are those of the
-  // matrix of all classes.
+  // Means over the classes that have a value, decisions over those of which both answers occur; of exclusive classes
+  // accuracy, balanced accuracy and F1 are those of the matrix of all classes.
   Estimate auroc, balanced_accuracy, weighted_f1;
   double average_precision = 0;
   DecisionScores decisions;

@@ -265,6 +265,8 @@ TEST(ZeroShotReport, WithoutStudiesOrWithOneAnswerThereIsNoNumber) {
   EXPECT_TRUE(std::isnan(none.decisions.f1));
   const TaskReport one = judge(scored({0.1, 0.2}, {1, 1}, 1), metrics::BootstrapOptions{.resamples = 10});
   EXPECT_TRUE(std::isnan(one.auroc.value));
+  EXPECT_EQ(one.classes[0].decisions.recall, 0);
+  EXPECT_TRUE(std::isnan(one.decisions.balanced_accuracy)) << "no class has both answers";
   EXPECT_EQ(one.auroc.interval->resamples, 0);
 }
 
