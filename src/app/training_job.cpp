@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/training_job.hpp"
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-
 #include <chrono>
 #include <cmath>
 #include <filesystem>
-
-#include "app/config_file.hpp"
 #include "app/image_text_model.hpp"
+#include "app/label_set.hpp"
 #include "app/progress_sink.hpp"
 #include "app/stop_signal.hpp"
 #include "app/study_sets.hpp"
@@ -192,7 +189,7 @@ class TrainingJob {
     held_out_.emplace(sets_.choose(run_.data.eval, true),
                       held_out_options(loader_options(run_, world_), visual_.max_scans));
     if (run_.zero_shot.empty()) return;
-    zero_shot_ = engine::zero_shot_schema().read(config::Node::load(config_file("eval", run_.zero_shot)));
+    zero_shot_ = read_label_set(run_.zero_shot);
     engine::check_columns(*zero_shot_, held_out_->mixture().label_names());
   }
 
