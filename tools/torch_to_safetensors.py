@@ -14,6 +14,7 @@ that all names have is dropped. Types stay as they are.   pip install torch safe
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -38,7 +39,9 @@ def load(path: Path):
     except FileNotFoundError:
         fail(f"there is no {path}")
     except Exception as error:  # pickle's and torch's many
-        fail(f"{path} cannot be read as weights alone: {error}")
+        blocked = re.search(r"unsupported GLOBAL (\S+)|Unsupported global: GLOBAL (\S+)", str(error))
+        name = next(filter(None, blocked.groups())) if blocked else type(error).__name__
+        fail(f"{path} holds more than weights, or is no PyTorch file ({name})")
 
 
 def is_weights(value) -> bool:

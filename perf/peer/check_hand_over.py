@@ -153,6 +153,8 @@ def check(options) -> float:
         keys, images, texts = text_of(file["keys"][:]), file["embeddings"][:], file["text_embeddings"][:]
     images, texts = torch.from_numpy(images), torch.from_numpy(texts)
     studies = [by_key[key] for key in keys]
+    if config.max_num_scans == 1:
+        studies = [(scans[:1], report) for scans, report in studies]
     context = json.loads((options.text / "tokenizer_config.json").read_text())["model_max_length"]
     ids = tokens_of(options.text, [options.prefix + " ".join(report) for _, report in studies], context)
     weights = {name: tensor.float() for name, tensor in weights.items()}

@@ -96,7 +96,10 @@ std::string settings_for(const BertConfig& weights) {
                      weights.depth, weights.hidden, weights.positions);
 }
 
-void check_sizes(const std::string& path, const BertConfig& weights, const BertConfig& config) {
+void check_sizes(const std::string& path, const std::map<std::string, Tensor>& tensors, const BertConfig& config) {
+  std::map<std::string, Shape> shapes;
+  for (const auto& [name, tensor] : tensors) shapes.emplace(name, tensor.shape());
+  const BertConfig weights = models::bert_config_of(shapes, config.heads);
   std::vector<std::string> differences;
   const auto compare = [&](const char* what, std::int64_t theirs, std::int64_t ours) {
     if (theirs != ours) differences.push_back(fmt::format("{} {} (the configuration has {})", what, theirs, ours));
@@ -124,12 +127,13 @@ VocabularyFile read_vocabulary(const TextSettings& settings) {
 models::BertNames assign_text_weights(Context& ctx, models::BertTextEncoder& tower, const std::string& path,
                                       const std::map<std::string, Tensor>& tensors) {
   try {
-    std::map<std::string, Shape> shapes;
-    for (const auto& [name, tensor] : tensors) shapes.emplace(name, tensor.shape());
-    check_sizes(path, models::bert_config_of(shapes, tower.config().heads), tower.config());
+    check_sizes(path, tensors, tower.config());
+    std::error_code unknown;
+    if (const fs::path description = fs::path(path) / "config.json"; fs::exists(description, unknown))
+      check_description(description, tower.config());
     return models::import_bert(ctx, tower, tensors);
   } catch (const Error& error) {
-    if (error.message().find(shown(path)) != std::string::npos) throw;
+    if (error.message().find(path) != std::string::npos) throw;
     fail(error.kind(), error.subject(), fmt::format("{}: {}", shown(path), error.message()), error.hint(),
          error.where());
   }
@@ -137,8 +141,6 @@ models::BertNames assign_text_weights(Context& ctx, models::BertTextEncoder& tow
 
 std::vector<std::string> load_text_weights(Context& ctx, models::BertTextEncoder& tower, const std::string& path) {
   const WeightsFile weights = read_weights(path);
-  if (const fs::path description = fs::path(path) / "config.json"; fs::exists(description))
-    check_description(description, tower.config());
   const auto names = assign_text_weights(ctx, tower, path, weights.tensors);
   std::vector<std::string> notes{
       fmt::format("text tower from {}{}", shown(path),

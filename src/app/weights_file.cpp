@@ -71,12 +71,6 @@ Tensor load(const io::SafetensorsFile& file, const io::SafetensorsEntry& entry) 
 
 }  // namespace
 
-std::map<std::string, Shape> WeightsFile::shapes() const {
-  std::map<std::string, Shape> shapes;
-  for (const auto& [name, tensor] : tensors) shapes.emplace(name, tensor.shape());
-  return shapes;
-}
-
 WeightsFile read_weights(const std::string& path, std::string_view prefix) {
   WeightsFile weights{.path = path, .tensors = {}, .left_out = {}};
   std::vector<io::SafetensorsFile> files;

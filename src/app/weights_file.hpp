@@ -18,8 +18,6 @@ struct WeightsFile {
   std::string path;                       // as it was named, for people
   std::map<std::string, Tensor> tensors;  // f32 on the host; a prefix "module." that all have is dropped
   std::vector<std::string> left_out;      // tensors that are no weights: integers
-
-  std::map<std::string, Shape> shapes() const;
 };
 
 // Only names that begin with `prefix`, behind "module.". PyTorch files (.pt, .bin, .ckpt) and folders that hold nothing

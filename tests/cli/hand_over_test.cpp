@@ -32,6 +32,7 @@ constexpr std::uint64_t kStudies = 10, kWidth = 20;
 class HandOver : public testing::Test {
  protected:
   HandOver() : wired_(app::wire_backend("reference")), ctx_(wired_.context()), world_(comm::make_local()) {
+    run_.train.steps = 2;
     run_.model.image = {6, 4, 5};
     run_.model.patch = {2, 2, 5};
     run_.text.vocabulary = path("vocab.txt");
@@ -103,7 +104,7 @@ TEST_F(HandOver, ExportsTheLastOrTheBestCheckpoint) {
 
 TEST_F(HandOver, RefusesWhatIsNoCheckpoint) {
   const std::string to = " --to " + quoted("x.safetensors");
-  expect_refused("export " + quoted("none") + to, 2, "none': name a run's folder or a checkpoint");
+  expect_refused("export " + quoted("none") + to, 2, "there is no '" + path("none") + "'\n");
   expect_refused("export " + quoted("set") + to, 2, "there is no checkpoint in '");
   expect_refused("export '" + path("run/checkpoints/") + io::checkpoint_file(1) + "' --best" + to, 2,
                  "is a single checkpoint\n");
