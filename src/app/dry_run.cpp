@@ -47,10 +47,10 @@ std::string memory(const Rehearsal& r, int ranks) {
 std::string step(const RunConfig& run, const Rehearsal& r, int ranks) {
   std::string text = fmt::format(
       "a step\n  {} studies of {} scan{} ({} tokens each), {} text{} of at most {} pieces\n"
-      "  {} micro-batches on {} rank{}, {} round{}: {}\n",
+      "  {} micro-batch{} on {} rank{}, {} round{}: {}\n",
       run.train.batch, r.scans, r.scans == 1 ? "" : "s", r.tokens_a_scan, run.text.parts.size(),
-      run.text.parts.size() == 1 ? "" : "s", r.pieces, r.micro_batches, ranks, ranks == 1 ? "" : "s", r.rounds,
-      r.rounds == 1 ? "" : "s",
+      run.text.parts.size() == 1 ? "" : "s", r.pieces, r.micro_batches, r.micro_batches == 1 ? "" : "es", ranks,
+      ranks == 1 ? "" : "s", r.rounds, r.rounds == 1 ? "" : "s",
       r.rounds == 1 ? "each forward pass is done once" : "forward passes of all but one round are done twice");
   text += fmt::format("  {} ({} executed)\n", counted(r.step_flops(), "FLOP"), counted(r.executed_flops, "FLOP"));
   return text;

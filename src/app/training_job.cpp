@@ -133,7 +133,6 @@ class TrainingJob {
     if (held_out_) events.evaluate = [this](std::int64_t step) { evaluate(step); };
     events.checkpoint = [this](std::int64_t step) { checkpoint(step); };
     events.stop = stop_requested;
-    const StopSignals listening;
     const bool done = engine::train(*trainer_, world_, options, events);
     write("end", trainer_->steps_done(), {});
     for (auto& sink : sinks_) sink->flush();
@@ -349,6 +348,7 @@ std::string run_folder(const RunConfig& run) { return (fs::path(run.output) / ru
 
 bool run_training(comm::Communicator& world, const ReadRun& read, const ResumeOptions& resume) {
   check_complete(read.run);
+  const StopSignals listening;  // while files are opened, too: the first step is then the last
   TrainingJob job(world, read, resume);
   return job.run();
 }
