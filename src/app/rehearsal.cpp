@@ -160,6 +160,11 @@ void plan(const data::Loader& loader, Rehearsal& r) {
   r.rounds = std::ssize(step.rounds.front());
   for (const auto index : step.rounds.front())
     if (index >= 0) r.studies += std::ssize(step.micro_batches[static_cast<std::size_t>(index)].members);
+  const std::int64_t ranks = std::ssize(step.rounds), idle = ranks * r.rounds - r.micro_batches;
+  if (idle > 0)
+    r.notes.push_back(fmt::format(
+        "{} of {} times a rank has nothing to do in a step: data.multiple_of={} gives as many micro-batches to all",
+        idle, ranks * r.rounds, ranks));
 }
 
 }  // namespace

@@ -11,10 +11,11 @@
 namespace strata::app {
 namespace {
 
-RunConfig small(std::vector<std::string> overrides) {
-  for (const char* base : {"model=vit_small_token216", "text=bert_mini", "data.max_scans=0", "train.batch=16"})
-    overrides.emplace_back(base);
-  return read_run("quickstart", overrides).run;
+RunConfig small(const std::vector<std::string>& overrides) {
+  std::vector<std::string> all{"model=vit_small_token216", "text=bert_mini", "data.max_scans=0", "data.multiple_of=1",
+                               "train.batch=16"};
+  all.insert(all.end(), overrides.begin(), overrides.end());
+  return read_run("quickstart", all).run;
 }
 
 std::int64_t trained(const Rehearsal& r) {
@@ -70,6 +71,9 @@ TEST(Rehearsal, RanksShareTheStep) {
   EXPECT_EQ(four.studies, 4);
   EXPECT_EQ(four.rounds, 1);
   EXPECT_DOUBLE_EQ(four.forward_flops, one.forward_flops);
+  const Rehearsal idle = rehearse(small({"data.multiple_of=1"}), {.ranks = 4});
+  EXPECT_EQ(idle.studies, 16);
+  EXPECT_NE(idle.notes.back().find("3 of 4 times a rank has nothing to do"), std::string::npos) << idle.notes.back();
 }
 
 TEST(Rehearsal, MoreScansAndCheckpointing) {
