@@ -59,14 +59,16 @@ if [ -z "$data" ]; then
 fi
 
 step "ingest: DICOM to study shards"
-job ingest head_ct_quick --from "$data" --to "$to/set" --reports "$reports" --label-column '*' --split train=0.8 test=0.2
+# Phantoms come with a split; patients of other tables are drawn.
+if [ "$reports" = "$to/phantoms/labels.csv" ]; then split=(); else split=(--split "train=0.8" "test=0.2"); fi
+job ingest head_ct_quick --from "$data" --to "$to/set" --reports "$reports" --label-column '*' ${split[@]+"${split[@]}"}
 "$strata" view "$to/set" --study 0 --to "$to/study.png"
 
 step "vocabulary of the reports"
 if [ ! -f "$to/vocab.txt" ]; then "$strata" vocab "$reports" --to "$to/vocab.txt"; fi
 
 step "language-image pre-training on $ranks ranks"
-set_options=("data.train[0].path=$to/set" "data.eval[0].path=$to/set" "text.vocabulary=$to/vocab.txt" "output=$to/runs")
+set_options=("data.root=$to/set" "text.vocabulary=$to/vocab.txt" "output=$to/runs")
 job train quickstart "${set_options[@]}" ${overrides[@]+"${overrides[@]}"} --resume auto
 run=$(find "$to/runs" -mindepth 1 -maxdepth 1 -type d | head -n 1)
 

@@ -13,7 +13,7 @@ namespace strata::metrics {
 enum class ThresholdRule : std::uint8_t {
   fixed,       // a given score; 0.5 unless said otherwise
   roc_corner,  // the point of the ROC curve nearest to (0, 1); used by benchmarks of chest CT
-  youden,      // the point with the largest TPR − FPR (Youden 1950)
+  youden,      // the point with the largest sensitivity + specificity (Youden 1950)
 };
 
 // Positive is what scores at least the result. Of equally good points the one with the highest threshold. Where one of

@@ -62,7 +62,7 @@ TEST(Profile, PublishedOnesHaveTheirGrids) {
   EXPECT_EQ(grid_of(published("brain_mri")).extents, (Extents3{48, 224, 224}));
   EXPECT_EQ(grid_of(published("head_ct")).extents, (Extents3{48, 224, 224}));
   EXPECT_EQ(grid_of(published("head_ct_small")).extents, (Extents3{24, 96, 96}));
-  EXPECT_EQ(grid_of(published("head_ct_quick")).extents, (Extents3{24, 96, 84}));
+  EXPECT_EQ(grid_of(published("head_ct_quick")).extents, (Extents3{12, 48, 42}));
   EXPECT_EQ(grid_of(published("head_ct_quick")).channels, 3);
   EXPECT_EQ(grid_of(published("chest_ct")).extents, (Extents3{112, 336, 336}));
   EXPECT_EQ(grid_of(published("chest_ct_resize")).extents, (Extents3{112, 336, 336}));
