@@ -236,6 +236,8 @@ void finish_set(comm::Communicator& comm, const std::string& folder, std::int64_
 
 std::string read_manifest_text(const std::string& folder) {
   const std::string path = path_of(folder, kManifest);
+  STRATA_CHECK(fs::exists(folder), data, "shard", fmt::format("there is no {}", printable(folder, 400)),
+               "name the folder that strata ingest wrote");
   STRATA_CHECK(fs::exists(path), data, "shard",
                fmt::format("{} holds no finished set of shards", printable(folder, 400)),
                "its manifest.json is written when an ingest has ended: start the ingest again, it continues");

@@ -68,15 +68,6 @@ engine::TrainerOptions trainer_options(const RunConfig& run, std::int64_t steps)
   return options;
 }
 
-engine::TextReading reading_of(const RunConfig& run, const ImageTextModel& model) {
-  engine::TextReading reading;
-  reading.tokenizer = model.tokenizer;
-  reading.context = run.text.context;
-  reading.prefix = run.text.prefix;
-  reading.parts = report_parts(run.text);
-  return reading;
-}
-
 std::int64_t elements(const std::vector<nn::ParameterPtr>& parameters) {
   std::int64_t sum = 0;
   for (const auto& parameter : parameters) sum += parameter->global_shape().numel();
@@ -106,7 +97,7 @@ class TrainingJob {
         sync_(world, model_.objective->trainable_parameters()) {
     if (run_.optim.ema > 0) ema_.emplace(ctx_, model_.objective->trainable_parameters());
     open_held_out();
-    engine::TextReading reading = reading_of(run_, model_);
+    engine::TextReading reading = text_reading(run_, model_);
     if (run_.text.shuffle_sentences) reading.shuffle_seed = run_.seed;
     trainer_.emplace(engine::TrainerParts{ctx_, *model_.objective, optimizer_, ema_ ? &*ema_ : nullptr, loader_,
                                           std::move(reading), global_, sync_},
@@ -119,6 +110,7 @@ class TrainingJob {
   }
 
   bool run() {
+    write_configuration();
     open_sinks();
     start_record();
     engine::TrainingOptions options;
@@ -155,9 +147,6 @@ class TrainingJob {
       STRATA_CHECK(!code, environment, "train",
                    fmt::format("cannot make the folder {}: {}", io::printable(folder_, 400), code.message()),
                    "choose another output=");
-      io::OutputFile file("train", folder_ + "/" + kConfigText);
-      file.write(read_.resolved);
-      file.commit();
     });
   }
 
@@ -174,6 +163,16 @@ class TrainingJob {
       }
     }
     return {};
+  }
+
+  // Once it is known that the run can begin, or go on: a mistake leaves the one there is.
+  void write_configuration() {
+    comm::together(world_, [&] {
+      if (world_.rank() != 0) return;
+      io::OutputFile file("train", folder_ + "/" + kConfigText);
+      file.write(read_.resolved);
+      file.commit();
+    });
   }
 
   std::vector<data::WeightedSet> training_sets() {
@@ -292,7 +291,7 @@ class TrainingJob {
   void evaluate(std::int64_t step) {
     engine::Evaluation result;
     const auto measure = [&] {
-      result = engine::evaluate(ctx_, *model_.objective, *held_out_, reading_of(run_, model_),
+      result = engine::evaluate(ctx_, *model_.objective, *held_out_, text_reading(run_, model_),
                                 zero_shot_ ? &*zero_shot_ : nullptr, world_);
     };
     if (ema_)

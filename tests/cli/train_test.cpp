@@ -151,6 +151,8 @@ TEST_F(Train, OtherSeedsAndBatchesCannotBeResumed) {
   EXPECT_NE(batch.err.find("which are not 5 a step"), std::string::npos) << batch.err;
   const Outcome model = strata(command("train.steps=9 model.width=48 model.heads=6 --resume auto"));
   EXPECT_EQ(model.code, 8);
+  EXPECT_EQ(fixtures::read_all(folder("run") + "/config.yaml").find("width: 48"), std::string::npos)
+      << "a mistake leaves the configuration of the run as it was";
 }
 
 TEST_F(Train, WhatAFirstUserGetsWrongIsSaid) {
