@@ -12,6 +12,10 @@
 
 namespace strata::app {
 
+// What a training leaves in its checkpoints beside the facts, so that they rebuild the model alone.
+inline constexpr const char* kConfigText = "config.yaml";
+inline constexpr const char* kVocabularyText = "vocab.txt";
+
 struct NamedCheckpoint {
   std::unique_ptr<io::CheckpointStore> store;  // of a folder
   std::unique_ptr<io::StoredCheckpoint> stored;

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include "app/image_text_model.hpp"
 #include "app/label_set.hpp"
+#include "app/named_checkpoint.hpp"
 #include "app/progress_sink.hpp"
 #include "app/stop_signal.hpp"
 #include "app/study_sets.hpp"
@@ -31,8 +32,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kConfigText = "config.yaml";
-constexpr const char* kVocabularyText = "vocab.txt";
 constexpr double kGib = 1024.0 * 1024.0 * 1024.0;
 
 data::LoaderOptions loader_options(const RunConfig& run, const comm::Communicator& world) {
@@ -89,7 +88,6 @@ class TrainingJob {
         ctx_(backend_.context()),
         vocabulary_(stored_vocabulary(resume)),
         model_(build_model(ctx_, run_, vocabulary_, vocabulary_.empty())),
-        visual_(visual_config(run_.model)),
         loader_(train_sets_, loader_options(run_, world)),
         steps_(total_steps(run_.train, loader_.mixture().studies())),
         optimizer_(optimizer_config(run_.optim), model_.objective->trainable_parameters(), optimizer_rules(run_.optim)),
@@ -185,7 +183,7 @@ class TrainingJob {
   void open_held_out() {
     if (run_.data.eval.empty()) return;
     held_out_.emplace(sets_.choose(run_.data.eval, true),
-                      held_out_options(loader_options(run_, world_), visual_.max_scans));
+                      held_out_options(loader_options(run_, world_), visual_config(run_.model).max_scans));
     if (run_.zero_shot.empty()) return;
     zero_shot_ = read_label_set(run_.zero_shot);
     engine::check_columns(*zero_shot_, held_out_->mixture().label_names());
@@ -322,7 +320,6 @@ class TrainingJob {
   Context ctx_;
   std::string vocabulary_;  // of a checkpoint, which then gives all weights too
   ImageTextModel model_;
-  models::HierarchicalVit3dConfig visual_;
   data::Loader loader_;
   std::int64_t steps_;
   optim::Optimizer optimizer_;

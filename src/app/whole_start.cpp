@@ -18,7 +18,7 @@ WholeStart::WholeStart(const std::string& path) : path_(path) {
 
 std::optional<VocabularyFile> WholeStart::vocabulary() const {
   const std::string name = "the vocabulary of " + io::printable(path_, 400);
-  if (checkpoint_.stored) return VocabularyFile{name, checkpoint_text(*checkpoint_.stored, "vocab.txt")};
+  if (checkpoint_.stored) return VocabularyFile{name, checkpoint_text(*checkpoint_.stored, kVocabularyText)};
   const io::SafetensorsFile file(path_);
   const auto at = file.metadata().find("vocabulary");
   if (at == file.metadata().end()) return {};

@@ -5,26 +5,12 @@
 
 #include <cmath>
 
-#include "strata/models/bert_text_encoder.hpp"
-#include "strata/models/hierarchical_vit3d.hpp"
 #include "tests/fixtures/expect_error.hpp"
 #include "tests/fixtures/reference_device.hpp"
-#include "tests/fixtures/small_encoder.hpp"
+#include "tests/fixtures/small_training.hpp"
 
 namespace strata::objectives {
 namespace {
-
-models::BertConfig small_text(std::int64_t joint_width) {
-  models::BertConfig text;
-  text.vocabulary = 12;
-  text.positions = 8;
-  text.width = 16;
-  text.depth = 1;
-  text.heads = 2;
-  text.hidden = 32;
-  text.joint_width = joint_width;
-  return text;
-}
 
 std::unique_ptr<ImageTextObjective> make(const Context& ctx, std::int64_t text_width, const ImageTextOptions& options,
                                          bool dual = false) {
@@ -36,7 +22,7 @@ std::unique_ptr<ImageTextObjective> make(const Context& ctx, std::int64_t text_w
   }
   return std::make_unique<ImageTextObjective>(
       ctx, std::make_unique<models::HlipVisualEncoder>(ctx, DType::f64, visual),
-      std::make_unique<models::BertTextEncoder>(ctx, DType::f64, small_text(text_width)), options);
+      std::make_unique<models::BertTextEncoder>(ctx, DType::f64, fixtures::small_text_tower(text_width)), options);
 }
 
 TEST(ImageText, TemperaturesStayBetweenOneAndAHundred) {

@@ -3,17 +3,15 @@
 // same bytes on any number of them, read by another number, errors on all alike.
 #include <gtest/gtest.h>
 
-#include <optional>
-
 #include "io/checkpoint/checkpoint.hpp"
 #include "parallel/comm/local.hpp"
-#include "strata/comm/bytes.hpp"
 #include "strata/comm/together.hpp"
 #include "tests/fixtures/expect_error.hpp"
 #include "tests/fixtures/numbered_state.hpp"
 #include "tests/fixtures/reference_device.hpp"
 #include "tests/fixtures/scratch_folder.hpp"
 #include "tests/support/ranks.hpp"
+#include "tests/support/shared_folder.hpp"
 
 namespace strata::io {
 namespace {
@@ -21,23 +19,7 @@ namespace {
 using fixtures::message_of;
 using fixtures::zeroed;
 using testing::run_ranks;
-
-// A folder that rank 0 makes and all ranks see.
-class SharedFolder {
- public:
-  explicit SharedFolder(comm::Communicator& world) : world_(world) {
-    if (world.rank() == 0) own_.emplace();
-    path_ = comm::broadcast_text(world, own_ ? own_->path().string() : std::string());
-  }
-  ~SharedFolder() { world_.barrier().wait(); }
-  const std::string& path() const { return path_; }
-  std::string file(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  comm::Communicator& world_;
-  std::optional<fixtures::ScratchFolder> own_;
-  std::string path_;
-};
+using testing::SharedFolder;
 
 StateEntry part(const std::string& name, const Shape& global, const Placement& box, DType dtype = DType::f32) {
   return {.name = name, .value = zeroed(dtype, box.local_shape(global)), .placement = box, .global = global};

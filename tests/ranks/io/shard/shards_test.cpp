@@ -2,14 +2,12 @@
 // Shards written and read by several ranks: the same bytes on any number of them, errors on all of them alike.
 #include <gtest/gtest.h>
 
-#include <optional>
-
 #include "io/shard/shard_set.hpp"
-#include "strata/comm/bytes.hpp"
 #include "tests/fixtures/expect_error.hpp"
 #include "tests/fixtures/scratch_folder.hpp"
 #include "tests/fixtures/small_shards.hpp"
 #include "tests/support/ranks.hpp"
+#include "tests/support/shared_folder.hpp"
 
 namespace strata::io {
 namespace {
@@ -17,23 +15,7 @@ namespace {
 using fixtures::message_of;
 using fixtures::small_set;
 using testing::run_ranks;
-
-// A folder that rank 0 makes and all ranks see.
-class SharedFolder {
- public:
-  explicit SharedFolder(comm::Communicator& world) : world_(world) {
-    if (world.rank() == 0) own_.emplace();
-    path_ = comm::broadcast_text(world, own_ ? own_->path().string() : std::string());
-  }
-  ~SharedFolder() { world_.barrier().wait(); }
-  const std::string& path() const { return path_; }
-  std::string file(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  comm::Communicator& world_;
-  std::optional<fixtures::ScratchFolder> own_;
-  std::string path_;
-};
+using testing::SharedFolder;
 
 std::string bytes_by_one_rank(const SetDescription& set, const std::string& name) {
   const fixtures::ScratchFolder scratch;
