@@ -55,7 +55,7 @@ job() { mpirun -n "$ranks" "$strata" "$@"; }
 if [ -z "$data" ]; then
   data=$to/phantoms/dicom reports=$to/phantoms/labels.csv
   step "$studies made-up studies as DICOM"
-  if [ ! -f "$reports" ]; then job phantom --to "$to/phantoms" --studies "$studies" --seed 1 --bone 0 --test 0.2; fi
+  if [ ! -f "$reports" ]; then job phantom --to "$to/phantoms" --studies "$studies" --seed 1 --bone 0 --normal 0.2 --test 0.2; fi
 fi
 
 step "ingest: DICOM to study shards"

@@ -36,7 +36,7 @@ constexpr std::array kSites{
 Lesion in_brain(Draws& draws, LesionKind kind) {
   const Site& site = draws.pick(kSites);
   Lesion lesion{.kind = kind, .side = draws.sign()};
-  const float size = draws.between(12, site.largest);
+  const float size = draws.between(14, site.largest);
   lesion.radii = {size * draws.between(0.75, 1.1), size * draws.between(0.85, 1.3), size * draws.between(0.75, 1.05)};
   lesion.centre = {static_cast<float>(lesion.side) * (site.centre.x + draws.between(-3, 3)),
                    site.centre.y + draws.between(-5, 5), site.centre.z + draws.between(-4, 4)};
@@ -64,7 +64,7 @@ Lesion draw_subdural(Draws& draws, bool chronic) {
 
 Lesion draw_epidural(Draws& draws) {
   Lesion lesion = at_skull(draws, LesionKind::epidural, {0.75f, -0.55f, 0.08f}, {1, 0.55f, 0.6f});
-  lesion.thickness = draws.between(13, 24);
+  lesion.thickness = draws.between(15, 26);
   const float ball = draws.between(25, 34);
   lesion.radii = {ball, ball, ball};
   lesion.hu = draws.between(64, 76);
@@ -100,7 +100,7 @@ Lesion draw_fracture(Draws& draws, const Lesion* below) {
   lesion.reach = draws.between(24, 42);
   lesion.angle = draws.between(0, std::numbers::pi);
   lesion.radii.x = draws.chance(0.4) ? draws.between(4, 8) : 0;  // depressed by so much
-  lesion.radii.y = draws.between(8, 13);                         // swelling of the scalp
+  lesion.radii.y = draws.between(14, 20);                        // swelling of the scalp
   return lesion;
 }
 

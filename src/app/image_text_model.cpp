@@ -63,6 +63,7 @@ ImageTextModel build_model(Context& ctx, const RunConfig& run, const std::string
       ctx, run.dtype, text_config(run.text, model.tokenizer->vocabulary().size(), visual->embedding_width()));
   if (run.text.locked) text->lock(run.text.free_layers, run.text.norms_train);
   models::HlipVisualEncoder& images = *visual;
+  model.images = visual.get();
   models::BertTextEncoder& texts = *text;
   model.objective = std::make_unique<objectives::ImageTextObjective>(ctx, std::move(visual), std::move(text),
                                                                      objective_options(run.objective));

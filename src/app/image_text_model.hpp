@@ -12,6 +12,7 @@
 #include "strata/comm/communicator.hpp"
 #include "strata/engine/micro_batch.hpp"
 #include "strata/io/checkpoint_store.hpp"
+#include "strata/models/hierarchical_vit3d.hpp"
 #include "strata/objectives/image_text.hpp"
 #include "strata/text/wordpiece.hpp"
 
@@ -19,6 +20,7 @@ namespace strata::app {
 
 struct ImageTextModel {
   std::unique_ptr<objectives::ImageTextObjective> objective;  // owns both towers
+  models::HlipVisualEncoder* images = nullptr;                // the objective's
   std::shared_ptr<const text::WordPieceTokenizer> tokenizer;
   std::string vocabulary;          // the file's contents, as checkpoints keep it
   std::vector<std::string> notes;  // what was read from where, and what of it was not used: for people, once a job

@@ -13,6 +13,7 @@ void describe(io::SafetensorsMetadata& metadata, const models::HierarchicalVit3d
             {"slice", config.slice_blocks}, {"scan", config.scan_blocks}, {"study", config.study_blocks}};
   if (config.register_tokens > 0) json["reg_tokens"] = config.register_tokens;
   if (config.channels != 1) json["channels"] = config.channels;
+  if (config.standardise_voxels) json["standardise_voxels"] = 1;
   if (config.mlp_ratio != 4) json["mlp_ratio"] = config.mlp_ratio;
   metadata["config"] = json.dump();
   metadata["embedding_dim"] = std::to_string(config.joint_width);

@@ -28,9 +28,9 @@ class Description {
   Description(const io::SafetensorsFile& file, const std::string& text) : file_(file) {
     json_ = nlohmann::json::parse(text, nullptr, false);
     if (!json_.is_object()) bad(file_, "the metadata 'config' are not a JSON object");
-    constexpr std::array<std::string_view, 12> kKeys{"img",   "patch",         "dim",        "heads",
-                                                     "depth", "max_num_scans", "reg_tokens", "slice",
-                                                     "scan",  "study",         "channels",   "mlp_ratio"};
+    constexpr std::array<std::string_view, 13> kKeys{
+        "img",   "patch", "dim",   "heads",    "depth",     "max_num_scans",     "reg_tokens",
+        "slice", "scan",  "study", "channels", "mlp_ratio", "standardise_voxels"};
     for (const auto& [key, value] : json_.items())
       if (std::ranges::find(kKeys, key) == kKeys.end())
         bad(file_, fmt::format("the metadata 'config' have the unknown key {}", io::printable(key)));
@@ -94,6 +94,9 @@ void check_against_weights(const io::SafetensorsFile& file, const HierarchicalVi
   if (config.max_scans > 1) expect_shape(file, "visual.trunk.sequential_posemb", {1, config.max_scans, config.width});
   if (config.register_tokens > 0)
     expect_shape(file, "visual.trunk.reg_token", {1, config.register_tokens, config.width});
+  if (config.standardise_voxels)
+    expect_shape(file, "visual.trunk.voxel_scale",
+                 {config.channels, config.image[0], config.image[1], config.image[2]});
 }
 
 std::int64_t embedding_dim(const io::SafetensorsFile& file) {
@@ -132,6 +135,7 @@ HierarchicalVit3dConfig described(const io::SafetensorsFile& file) {
   config.register_tokens = description.number("reg_tokens", 0);
   config.channels = description.number("channels", 1);
   config.mlp_ratio = description.number("mlp_ratio", 4);
+  config.standardise_voxels = description.number("standardise_voxels", 0) != 0;
   config.slice_blocks = description.list("slice");
   config.scan_blocks = description.list("scan");
   config.study_blocks = description.list("study");

@@ -37,6 +37,10 @@ Schema<ModelSettings> model_schema() {
   s.field("joint_width", &S::joint_width, {.help = "of an embedding, of both towers", .least = 1});
   s.choice("head", &S::head, {{"cls", models::Head::cls}, {"dinotxt", models::Head::dinotxt}},
            {.help = "cls: one embedding a study; dinotxt: one for each prefix token"});
+  s.field(
+      "standardise_voxels", &S::standardise_voxels,
+      {.help =
+           "each voxel by its own mean and deviation over the training studies: for scans in one pose on one grid"});
   s.field("slice_blocks", &S::slice_blocks, {.help = "blocks that attend within a slice, from 0", .least = 0});
   s.field("scan_blocks", &S::scan_blocks, {.help = "blocks that attend within a scan", .least = 0});
   s.field("study_blocks", &S::study_blocks, {.help = "blocks that attend within a study", .least = 0});
@@ -69,6 +73,8 @@ Schema<TextSettings> text_schema() {
            .fewest = 1,
            .longest = 8});
   s.field("shuffle_sentences", &S::shuffle_sentences, {.help = "in training"});
+  s.field("sentence_dropout", &S::sentence_dropout,
+          {.help = "share of a part's sentences that training leaves out, one stays", .least = 0, .below = 1});
   s.field("dropout", &S::dropout, {.help = "of hidden states, while the tower trains", .least = 0, .below = 1});
   s.choice("pooling", &S::pooling, {{"cls", models::TextPooling::cls}, {"mean", models::TextPooling::mean}},
            {.help = "what becomes the text's embedding: [CLS], or the mean over the text"});

@@ -38,6 +38,7 @@ struct ModelSettings {
   std::optional<std::vector<std::int64_t>> image, patch;  // D, H, W; voxels
   std::optional<std::int64_t> channels, width, depth, heads, mlp_ratio, max_scans, register_tokens, joint_width;
   std::optional<models::Head> head;
+  bool standardise_voxels = false;
   std::optional<std::vector<std::int64_t>> slice_blocks, scan_blocks, study_blocks;
   double drop_path = 0, patch_dropout = 0;
   Start start = Start::scratch;
@@ -55,6 +56,7 @@ struct TextSettings {
   std::string prefix;                        // "This MRI study shows: "
   std::vector<std::string> parts{"report"};  // of a report, a text each; as many as the image head has embeddings
   bool shuffle_sentences = true;             // in training
+  double sentence_dropout = 0;               // in training
   double dropout = 0.1;
   models::TextPooling pooling = models::TextPooling::cls;
   bool locked = false;           // the tower; the projection trains

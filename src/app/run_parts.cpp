@@ -89,6 +89,7 @@ models::HierarchicalVit3dConfig visual_config(const ModelSettings& s) {
   take(s.slice_blocks, config.slice_blocks);
   take(s.scan_blocks, config.scan_blocks);
   take(s.study_blocks, config.study_blocks);
+  config.standardise_voxels = s.standardise_voxels;
   config.drop_path = s.drop_path;
   config.patch_dropout = s.patch_dropout;
   config.validate();

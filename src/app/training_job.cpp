@@ -24,6 +24,7 @@
 #include "strata/engine/distributed_batch.hpp"
 #include "strata/engine/evaluation.hpp"
 #include "strata/engine/training.hpp"
+#include "strata/engine/voxel_statistics.hpp"
 #include "strata/io/file.hpp"
 #include "strata/io/text.hpp"
 
@@ -33,6 +34,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr double kGib = 1024.0 * 1024.0 * 1024.0;
+constexpr std::int64_t kMeasuredStudies = 2048;  // for model.standardise_voxels
 
 data::LoaderOptions loader_options(const RunConfig& run, const comm::Communicator& world) {
   data::LoaderOptions options;
@@ -93,10 +95,12 @@ class TrainingJob {
         optimizer_(optimizer_config(run_.optim), model_.objective->trainable_parameters(), optimizer_rules(run_.optim)),
         global_(world),
         sync_(world, model_.objective->trainable_parameters()) {
+    if (run_.model.standardise_voxels && !weights_have_come())
+      engine::measure_voxels(ctx_, model_.images->trunk, loader_, world, kMeasuredStudies);
     if (run_.optim.ema > 0) ema_.emplace(ctx_, model_.objective->trainable_parameters());
     open_held_out();
     engine::TextReading reading = text_reading(run_, model_);
-    if (run_.text.shuffle_sentences) reading.shuffle_seed = run_.seed;
+    reading.draws = {.seed = run_.seed, .shuffle = run_.text.shuffle_sentences, .dropout = run_.text.sentence_dropout};
     trainer_.emplace(engine::TrainerParts{ctx_, *model_.objective, optimizer_, ema_ ? &*ema_ : nullptr, loader_,
                                           std::move(reading), global_, sync_},
                      trainer_options(run_, steps_));
@@ -178,6 +182,11 @@ class TrainingJob {
     if (run_.data.shuffled_reports)
       for (auto& set : sets) set.source = data::with_shuffled_reports(set.source, run_.seed);
     return sets;
+  }
+
+  // From a checkpoint or a trained tower, with its statistics of voxels.
+  bool weights_have_come() const {
+    return !vocabulary_.empty() || !run_.start_from.empty() || run_.model.start == Start::weights;
   }
 
   void open_held_out() {

@@ -40,4 +40,22 @@ std::vector<std::int64_t> sentence_order(std::int64_t count, std::uint64_t seed,
   return by_draw(count, {seed, RandomPurpose::sentence_order}, ordinal);
 }
 
+std::vector<std::int64_t> keep_sentences(std::int64_t count, double rate, std::uint64_t seed, std::int64_t ordinal) {
+  const RandomKey key{seed, RandomPurpose::augmentation};
+  std::vector<std::int64_t> kept;
+  float most = -1;
+  std::int64_t best = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float drawn = uniform_float(
+        random_word(key, {.ordinal = static_cast<std::uint64_t>(ordinal)}, static_cast<std::uint64_t>(i)));
+    if (drawn >= static_cast<float>(rate)) kept.push_back(i);
+    if (drawn > most) {
+      most = drawn;
+      best = i;
+    }
+  }
+  if (kept.empty() && count > 0) kept.push_back(best);
+  return kept;
+}
+
 }  // namespace strata::data

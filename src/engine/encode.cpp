@@ -28,7 +28,7 @@ class Share {
  public:
   Share(Context& ctx, objectives::ImageTextObjective& model, const TextReading& reading)
       : ctx_(ctx), model_(model), reading_(reading) {
-    reading_.shuffle_seed.reset();
+    reading_.draws.reset();
     features_ = model.pairs() * (reading_.tokenizer ? 2 : 1);
     width_ = model.visual().embedding_width();
   }

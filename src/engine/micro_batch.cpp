@@ -2,6 +2,7 @@
 #include "strata/engine/micro_batch.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -49,26 +50,24 @@ models::StudyBatch studies_of(const Context& ctx, const Batch& batch) {
   return studies;
 }
 
-// Sentences behind the prefix, in their order or a drawn one.
-std::string joined(const std::vector<std::string>& sentences, const TextReading& reading, std::int64_t ordinal) {
+std::vector<std::string> drawn(std::vector<std::string> sentences, const SentenceDraws& draws, std::int64_t ordinal) {
   const auto count = std::ssize(sentences);
   std::vector<std::int64_t> order(sentences.size());
   std::iota(order.begin(), order.end(), 0);
-  if (reading.shuffle_seed) order = data::sentence_order(count, *reading.shuffle_seed, ordinal);
-  std::string text = reading.prefix;
-  for (std::int64_t i = 0; i < count; ++i) {
-    if (i > 0) text += ' ';
-    text += sentences[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])];
-  }
-  return text;
+  if (draws.shuffle) order = data::sentence_order(count, draws.seed, ordinal);
+  std::vector<std::string> result;
+  for (const auto i : data::keep_sentences(count, draws.dropout, draws.seed, ordinal))
+    result.push_back(std::move(sentences[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])]));
+  return result;
 }
 
 models::TextBatch texts_of(const Batch& batch, const TextReading& reading, std::size_t part) {
   models::TextBatch texts;
   for (std::size_t b = 0; b < batch.reports.size(); ++b) {
-    const auto sentences = part_of(batch.reports[b], reading.parts[part]);
-    texts.add(reading.tokenizer->encode(joined(sentences, reading, batch.ordinals[b]), reading.context),
-              batch.ordinals[b]);
+    auto sentences = part_of(batch.reports[b], reading.parts[part]);
+    if (reading.draws) sentences = drawn(std::move(sentences), *reading.draws, batch.ordinals[b]);
+    const auto text = fmt::format("{}{}", reading.prefix, fmt::join(sentences, " "));
+    texts.add(reading.tokenizer->encode(text, reading.context), batch.ordinals[b]);
     texts.parts.push_back(static_cast<std::int64_t>(part));
   }
   return texts;

@@ -22,6 +22,18 @@ nn::ParameterPtr token(const Context& ctx, DType dtype, const char* name, std::i
                                          nn::Init::normal(kDeviation));
 }
 
+nn::ParameterPtr voxel_buffer(const Context& ctx, const char* name, const HierarchicalVit3dConfig& config,
+                              double value) {
+  const Shape shape{config.channels, config.image[0], config.image[1], config.image[2]};
+  const std::vector<double> values(static_cast<std::size_t>(shape.numel()), value);
+  return std::make_shared<nn::Parameter>(name, nn::tensor_from(ctx, DType::f32, shape, values),
+                                         std::vector<LogicalAxis>{{"channel", config.channels},
+                                                                  {"voxel_d", config.image[0]},
+                                                                  {"voxel_h", config.image[1]},
+                                                                  {"voxel_w", config.image[2]}},
+                                         nn::Init::zeros(), nn::Role::buffer);
+}
+
 nn::Block::Options block_options(const HierarchicalVit3dConfig& config, std::int64_t index) {
   const double rate =
       config.depth > 1 ? config.drop_path * static_cast<double>(index) / static_cast<double>(config.depth - 1) : 0;
@@ -38,6 +50,10 @@ HierarchicalVit3d::HierarchicalVit3d(const Context& ctx, DType dtype, const Hier
       config_(config) {
   cls_token = add(token(ctx, dtype, "cls_token", 1, config.width));
   if (config.register_tokens > 0) reg_token = add(token(ctx, dtype, "reg_token", config.register_tokens, config.width));
+  if (config.standardise_voxels) {
+    voxel_scale = add(voxel_buffer(ctx, "voxel_scale", config, 1));
+    voxel_shift = add(voxel_buffer(ctx, "voxel_shift", config, 0));
+  }
   add("", position);
   add("patch_embed", patch_embed);
   for (std::int64_t i = 0; i <= config.depth; ++i) regroups_.push_back(std::make_unique<nn::Regroup>());

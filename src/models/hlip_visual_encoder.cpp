@@ -43,6 +43,13 @@ std::int64_t HlipVisualEncoder::embeddings_a_study() const {
 }
 
 StudyBatch HlipVisualEncoder::prepare(Tape& tape, const StudyBatch& batch) const {
+  const StudyBatch chosen = choose(tape, batch);
+  return trunk.voxel_scale
+             ? standardise_voxels(tape.ctx(), chosen, trunk.voxel_scale->value(), trunk.voxel_shift->value())
+             : chosen;
+}
+
+StudyBatch HlipVisualEncoder::choose(Tape& tape, const StudyBatch& batch) const {
   const auto& config = trunk.config();
   STRATA_CHECK(batch.scans.dim(1) == config.channels, usage, config.name,
                fmt::format("scans have {} channels, the model takes {}", batch.scans.dim(1), config.channels));

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "strata/base/error.hpp"
 #include "strata/base/random.hpp"
 #include "strata/models/model.hpp"
 #include "strata/ops/copy.hpp"
+#include "strata/ops/elementwise.hpp"
+#include "strata/ops/patches.hpp"
 
 namespace strata::models {
 namespace {
@@ -29,6 +34,27 @@ std::vector<std::int64_t> subset(std::int64_t scans, std::int64_t limit, std::ui
 void normalise_intensity(StudyBatch& batch, double full_scale) {
   batch.scale = 1 / (full_scale * kIntensityDeviation);
   batch.shift = -kIntensityMean / kIntensityDeviation;
+}
+
+StudyBatch standardise_voxels(const Context& ctx, const StudyBatch& batch, const Tensor& voxel_scale,
+                              const Tensor& voxel_shift) {
+  const Shape& shape = batch.scans.shape();
+  STRATA_CHECK(
+      shape.without(0) == voxel_scale.shape(), usage, "model",
+      fmt::format("scans {} cannot be standardised by statistics of voxels {}", shape.str(), voxel_scale.shape().str()),
+      "ingest these studies with the profile of the training set");
+  StudyBatch result = batch;
+  result.scans = ctx.empty(DType::f32, shape);
+  result.scale = 1;
+  result.shift = 0;
+  if (shape[0] == 0) return result;
+  Context context = ctx;
+  // One patch, the whole scan: numbers of every type become f32, in their order.
+  const ops::PatchUnfold read{{{shape[2], shape[3], shape[4]}}, batch.scale, batch.shift, DType::f32};
+  ops::run_into(context, read, {batch.scans, Tensor()}, {result.scans.reshape({shape[0], voxel_scale.numel()})});
+  ops::run_into(context, ops::Mul{}, {result.scans, voxel_scale}, {result.scans});
+  ops::run_into(context, ops::Add{}, {result.scans, voxel_shift}, {result.scans});
+  return result;
 }
 
 StudyBatch select_scans(const Context& ctx, const StudyBatch& batch, std::int64_t limit, std::uint64_t seed) {

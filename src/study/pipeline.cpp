@@ -121,11 +121,14 @@ void Pipeline::run(const CropForeground& step) {
   STRATA_CHECK(windows_.empty(), usage, "profile", "crop_foreground after windows or percentiles", "crop before them");
   if (!is_bijection(plan_)) settle();
   const Box box = foreground(*source_, step.above);
+  const Vec3 spacing = spacing_of(plan_.geometry);
   for (std::size_t a = 0; a < 3; ++a) {
     const auto s = static_cast<std::size_t>(plan_.axis[a]);
-    const std::int64_t n = plan_.geometry.extents[a], count = box.end[s] - box.begin[s];
+    const std::int64_t n = plan_.geometry.extents[a];
+    const auto margin = static_cast<std::int64_t>(std::lround(step.margin[a] / spacing[a]));
+    const std::int64_t begin = std::max<std::int64_t>(0, box.begin[s] - margin), end = std::min(n, box.end[s] + margin);
     const bool reversed = n > 1 && plan_.maps[a].first[0] != 0;
-    if (count != n) add_map(plan_, a, part_map(n, reversed ? n - box.end[s] : box.begin[s], count));
+    if (end - begin != n) add_map(plan_, a, part_map(n, reversed ? n - end : begin, end - begin));
   }
 }
 

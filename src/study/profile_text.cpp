@@ -167,8 +167,11 @@ Step read_step(const Node& item) {
     case 2: return read_spacing(node);
     case 3: return read_resize(node);
     case 4: {
-      node.check_keys({"above"});
-      return CropForeground{node.has("above") ? read_number(node.at("above"), -1e9, 1e9) : 0.0};
+      node.check_keys({"above", "margin"});
+      CropForeground step;
+      if (const auto above = node.find("above")) step.above = read_number(*above, -1e9, 1e9);
+      if (node.has("margin")) step.margin = read_three<double>(node, "margin", 1000);
+      return step;
     }
     case 5: {
       node.check_keys(std::span<const std::string_view>{});
@@ -215,7 +218,13 @@ struct StepWriter {
   Node operator()(const Resize& step) const {
     return map({{"extents", extents_node(step.extents)}, {"filter", filters_node(step.filters)}});
   }
-  Node operator()(const CropForeground& step) const { return map({{"above", Node::of(step.above)}}); }
+  // Without a margin as before there were any: the text is a profile's identity.
+  Node operator()(const CropForeground& step) const {
+    Entries entries{{"above", Node::of(step.above)}};
+    if (step.margin != Vec3{})
+      entries.emplace_back("margin", Node::list_of(std::vector<double>(step.margin.begin(), step.margin.end())));
+    return map(entries);
+  }
   Node operator()(const PadSquare&) const { return map({}); }
   Node operator()(const Pad& step) const { return map({{"extents", extents_node(step.extents)}}); }
   Node operator()(const Crop& step) const { return map({{"extents", extents_node(step.extents)}}); }

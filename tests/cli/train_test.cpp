@@ -8,6 +8,7 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <random>
 #include <thread>
@@ -27,8 +28,9 @@ namespace fs = std::filesystem;
 constexpr const char* kRun = R"(name: run
 output: RUNS
 model: {image: [6, 4, 5], patch: [3, 2, 5], width: 24, depth: 2, heads: 3, max_scans: 3, joint_width: 16,
-        scan_blocks: [0], study_blocks: [1], patch_dropout: 0.25, drop_path: 0.1}
-text: {variant: bert_tiny, width: 16, depth: 1, heads: 2, hidden: 32, positions: 32, vocabulary: VOCAB, context: 16}
+        scan_blocks: [0], study_blocks: [1], patch_dropout: 0.25, drop_path: 0.1,
+        standardise_voxels: true}
+text: {variant: bert_tiny, width: 16, depth: 1, heads: 2, hidden: 32, positions: 32, vocabulary: VOCAB, context: 16, sentence_dropout: 0.2}
 data:
   train: [{path: SET, splits: [train]}]
   eval: [{path: SET, splits: [val]}]
@@ -75,11 +77,47 @@ class Train : public ::testing::Test {
 
   // Starts the command and kills it once its metrics say that `step` is done. Returns the signal that ended it.
   int killed_at(const std::string& arguments, const std::string& name, std::int64_t step, int signal) const {
+    const pid_t child = started(fmt::format("exec {} {} 2>/dev/null", STRATA_PROGRAM, arguments));
+    wait_for(name, step);
+    kill(child, signal);
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WIFSIGNALED(status) ? WTERMSIG(status) : -WEXITSTATUS(status);
+  }
+
+  // The same on several ranks, of which the last is killed: the job ends. Returns its exit code.
+  int rank_killed_at(int ranks, const std::string& arguments, const std::string& name, std::int64_t step) const {
+    const pid_t job = started(fmt::format("exec {} {} {} >/dev/null 2>&1", mpirun(ranks), STRATA_PROGRAM, arguments));
+    wait_for(name, step);
+    std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", job));
+    pid_t rank = 0;
+    for (pid_t child = 0; children >> child;) rank = child;
+    EXPECT_NE(rank, 0);
+    if (rank != 0) kill(rank, SIGKILL);
+    int status = 0;
+    waitpid(job, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  }
+
+  static std::string mpirun(int ranks) {
+    return fmt::format(
+        "env OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_mpi_yield_when_idle=1 "
+        "OMPI_MCA_hwloc_base_binding_policy=none OMP_NUM_THREADS=1 mpirun --oversubscribe -n {}",
+        ranks);
+  }
+
+  static Outcome on_ranks(int ranks, const std::string& arguments) { return strata(arguments, {}, mpirun(ranks)); }
+
+  static pid_t started(const std::string& line) {
     const pid_t child = fork();
     if (child == 0) {
-      execl("/bin/sh", "sh", "-c", fmt::format("exec {} {} 2>/dev/null", STRATA_PROGRAM, arguments).c_str(), nullptr);
+      execl("/bin/sh", "sh", "-c", line.c_str(), nullptr);
       _exit(127);
     }
+    return child;
+  }
+
+  void wait_for(const std::string& name, std::int64_t step) const {
     const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     while (std::chrono::steady_clock::now() < patience) {
       std::error_code unknown;
@@ -89,10 +127,6 @@ class Train : public ::testing::Test {
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
-    kill(child, signal);
-    int status = 0;
-    waitpid(child, &status, 0);
-    return WIFSIGNALED(status) ? WTERMSIG(status) : -WEXITSTATUS(status);
   }
 
   fixtures::ScratchFolder scratch_;
@@ -129,6 +163,29 @@ TEST_F(Train, KilledAndResumedItGivesTheSameBits) {
   ASSERT_EQ(whole.size(), 120U);
   ASSERT_EQ(cut.size(), 120U);
   for (const auto& [step, loss] : whole) EXPECT_EQ(loss, cut.at(step)) << "step " << step;
+}
+
+// Micro-batches are the same on any number of ranks; only the order of sums differs.
+TEST_F(Train, ResumedOnOtherNumbersOfRanksItGoesOnAsOne) {
+  if (std::system("mpirun --version >/dev/null 2>&1") != 0) GTEST_SKIP() << "there is no mpirun";
+  const std::string settings = " data.tokens=24 train.steps=110";  // several micro-batches a step
+  ASSERT_EQ(strata(command("name=one" + settings)).code, 0);
+  ASSERT_EQ(on_ranks(2, command("name=two" + settings)).code, 0);
+  ASSERT_NE(rank_killed_at(2, command("name=cut" + settings), "cut", 20), 0);
+  fs::copy(folder("cut"), folder("wide"), fs::copy_options::recursive);
+  const std::string wide = "name=wide" + settings + " --resume auto";
+  ASSERT_EQ(on_ranks(2, command("name=cut" + settings + " --resume auto")).code, 0);
+  ASSERT_NE(rank_killed_at(3, command(wide), "wide", 60), 0);
+  ASSERT_EQ(strata(command(wide)).code, 0);
+  const auto one = losses("one"), two = losses("two"), same = losses("cut"), other = losses("wide");
+  ASSERT_EQ(one.size(), 110U);
+  ASSERT_EQ(same.size(), 110U);
+  ASSERT_EQ(other.size(), 110U);
+  for (const auto& [step, loss] : one) {
+    EXPECT_EQ(same.at(step), two.at(step)) << "two ranks, step " << step;
+    EXPECT_NEAR(other.at(step), loss, 1e-4 * loss) << "two, three, one rank, step " << step;
+    EXPECT_NEAR(two.at(step), loss, 1e-4 * loss) << "two ranks, step " << step;
+  }
 }
 
 TEST_F(Train, AskedToStopItLeavesACheckpoint) {

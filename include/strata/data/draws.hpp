@@ -17,4 +17,8 @@ std::vector<std::int64_t> keep_scans(std::int64_t scans, std::int64_t limit, std
 // A keyed order of a report's sentences: a permutation of 0 … count − 1.
 std::vector<std::int64_t> sentence_order(std::int64_t count, std::uint64_t seed, std::int64_t ordinal);
 
+// Which of a report's sentences stay when each is left out with probability `rate` in [0, 1): ascending, at least one
+// of them (where there is any).
+std::vector<std::int64_t> keep_sentences(std::int64_t count, double rate, std::uint64_t seed, std::int64_t ordinal);
+
 }  // namespace strata::data

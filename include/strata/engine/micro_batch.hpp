@@ -24,15 +24,23 @@ enum class ReportPart : std::uint8_t {
 ReportPart parse_report_part(std::string_view name);  // unknown: usage error with the nearest one
 std::vector<std::string> part_of(const std::vector<std::string>& sentences, ReportPart part);
 
+// What training does with the sentences of a part, drawn anew for each ordinal. The loader must then leave them in their
+// order, or headings lose what follows them.
+struct SentenceDraws {
+  std::uint64_t seed = 0;
+  bool shuffle = true;
+  // Each sentence is left out with this probability; one stays at least. Short texts are what zero-shot prompts are
+  // (ConVIRT, Zhang et al. 2022, draws one sentence a report).
+  double dropout = 0;
+};
+
 // A text is the prefix and the sentences of a part of the report, with blanks between them.
 struct TextReading {
   std::shared_ptr<const text::WordPieceTokenizer> tokenizer;  // null: no texts
   std::int64_t context = 256;                                 // most pieces, [CLS] and [SEP] included
   std::string prefix;
   std::vector<ReportPart> parts{ReportPart::report};  // one text each
-  // Training may shuffle the sentences of a part, keyed by this seed and the study's ordinal. The loader must then
-  // leave them in their order, or headings lose what follows them.
-  std::optional<std::uint64_t> shuffle_seed{};
+  std::optional<SentenceDraws> draws{};  // none: all sentences in their order
 };
 
 // Uploads voxels with the published intensity normalisation and makes the texts. An empty batch: an empty result.

@@ -27,6 +27,10 @@ struct HierarchicalVit3dConfig {
   std::int64_t joint_width = 512;
   Head head = Head::cls;
   std::vector<std::int64_t> slice_blocks, scan_blocks, study_blocks;
+  // Voxels are standardised, each place of the grid by itself, with buffers that the training studies give
+  // (engine/voxel_statistics.hpp): of heads or chests in one pose on one grid, what is everywhere the same goes away
+  // and what differs is left. Without it, a small tower from scratch sees lesions as small changes of large constants.
+  bool standardise_voxels = false;
   double norm_epsilon = 1e-6;
   double drop_path = 0;      // of the last block; linear from 0 over depth
   double patch_dropout = 0;  // in training
@@ -58,6 +62,8 @@ class HierarchicalVit3d final : public nn::Module {
   std::int64_t prefix() const { return 1 + config_.register_tokens; }
 
   nn::ParameterPtr cls_token, reg_token;  // [1, 1, C], [1, R, C] or null
+  // [channels, D, H, W] or null, f32 buffers: an input x becomes x · voxel_scale + voxel_shift. 1 and 0 at first.
+  nn::ParameterPtr voxel_scale, voxel_shift;
   nn::Position3d position;
   nn::PatchEmbed3d patch_embed;
   std::vector<std::unique_ptr<nn::Block>> blocks;
@@ -82,6 +88,7 @@ class HlipVisualEncoder final : public VisualEncoder {
   nn::Linear head_proj;
 
  private:
+  StudyBatch choose(Tape& tape, const StudyBatch& batch) const;  // scans that the tower takes
   nn::Tokens head(Tape& tape, const nn::Tokens& tokens);
   double block_flops(const nn::StudyLayout& layout, nn::Level level) const;
 };

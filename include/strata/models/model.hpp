@@ -39,6 +39,11 @@ void normalise_intensity(StudyBatch& batch, double full_scale);
 // table).
 StudyBatch select_scans(const Context& ctx, const StudyBatch& batch, std::int64_t limit, std::uint64_t seed);
 
+// Each place of the grid by itself: what enters the model, x = v·scale + shift, becomes x · voxel_scale + voxel_shift,
+// both f32 [channels, D, H, W] on the device. Scans of another grid: usage error.
+StudyBatch standardise_voxels(const Context& ctx, const StudyBatch& batch, const Tensor& voxel_scale,
+                              const Tensor& voxel_shift);
+
 struct Stage {
   std::string name;  // path of the module: "trunk.blocks.0"
   // Tokens in, tokens out; what crosses from one stage to the next is `rows`, the layout is known to all. The first

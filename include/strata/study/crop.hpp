@@ -9,10 +9,12 @@
 
 namespace strata::study {
 
-// Step: the smallest box that holds every measured voxel above a value (MONAI's CropForeground without margin). None
-// above it: data error.
+// Step: the smallest box that holds every measured voxel above a value (MONAI's CropForeground), and a margin on both
+// sides of each axis, as far as the volume goes. None above it: data error. Of head CT, bone and a margin for the scalp
+// bring heads of every size to one place, whatever the table is made of.
 struct CropForeground {
   double above = 0;
+  Vec3 margin{};  // mm, of D, H, W
   bool operator==(const CropForeground&) const = default;
 };
 Volume crop_foreground(const Volume& volume, const CropForeground& step);

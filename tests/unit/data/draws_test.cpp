@@ -62,5 +62,23 @@ TEST(Draws, SentenceOrderIsAKeyedPermutation) {
   EXPECT_TRUE(sentence_order(0, 9, 1).empty());
 }
 
+TEST(Draws, SentencesAreLeftOutAtTheirRateAndOneStays) {
+  std::vector<int> kept(4, 0);
+  int alone = 0;
+  for (std::int64_t ordinal = 0; ordinal < 10000; ++ordinal) {
+    const auto sentences = keep_sentences(4, 0.7, 9, ordinal);
+    EXPECT_EQ(sentences, keep_sentences(4, 0.7, 9, ordinal));
+    ASSERT_FALSE(sentences.empty());
+    EXPECT_TRUE(std::ranges::is_sorted(sentences));
+    for (const auto i : sentences) ++kept[static_cast<std::size_t>(i)];
+    alone += sentences.size() == 1;
+  }
+  // 0.3, and a quarter of the 0.7^4 cases in which none would have stayed.
+  for (const int count : kept) EXPECT_NEAR(count, 10000 * (0.3 + 0.2401 / 4), 250);  // deviation 48
+  EXPECT_NEAR(alone, 10000 * (0.4116 + 0.2401), 250);
+  EXPECT_EQ(keep_sentences(3, 0, 9, 5), (std::vector<std::int64_t>{0, 1, 2}));
+  EXPECT_TRUE(keep_sentences(0, 0.5, 9, 5).empty());
+}
+
 }  // namespace
 }  // namespace strata::data

@@ -74,7 +74,7 @@ TEST(MicroBatch, ShufflesSentencesByOrdinalAlone) {
   auto reading = letters();
   std::vector<std::vector<std::int32_t>> seen;
   for (const std::uint64_t seed : {1U, 1U, 2U, 3U, 4U, 5U}) {
-    reading.shuffle_seed = seed;
+    reading.draws = engine::SentenceDraws{.seed = seed};
     seen.push_back(micro_batch(device.ctx, two_studies(), reading).texts[0].ids);
     auto pieces = seen.back(), plain = seen.front();
     std::ranges::sort(pieces);
@@ -83,6 +83,23 @@ TEST(MicroBatch, ShufflesSentencesByOrdinalAlone) {
   }
   EXPECT_EQ(seen[0], seen[1]);
   EXPECT_TRUE(std::ranges::any_of(seen, [&](const auto& ids) { return ids != seen[0]; }));
+}
+
+TEST(MicroBatch, LeavesSentencesOutInTraining) {
+  const fixtures::ReferenceDevice device;
+  auto reading = letters();
+  std::vector<std::size_t> pieces;  // of the first text: [CLS] c, two a sentence, [SEP]
+  for (std::int64_t ordinal = 0; ordinal < 40; ++ordinal) {
+    auto batch = two_studies();
+    batch.ordinals = {ordinal, 100 + ordinal};
+    reading.draws = SentenceDraws{.seed = 3, .shuffle = false, .dropout = 0.5};
+    const auto texts = micro_batch(device.ctx, batch, reading).texts[0];
+    const auto first = static_cast<std::size_t>(texts.offsets[1]);
+    pieces.push_back(first);
+    EXPECT_EQ(texts.ids.size() - first, 5U) << "the only sentence stays";
+  }
+  EXPECT_EQ(*std::ranges::min_element(pieces), 5U);
+  EXPECT_EQ(*std::ranges::max_element(pieces), 9U);
 }
 
 TEST(MicroBatch, OfNothingIsNothing) {

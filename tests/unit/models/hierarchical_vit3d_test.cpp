@@ -311,5 +311,49 @@ TEST(Config, SaysWhatIsWrong) {
   EXPECT_THROW(config.validate(), Error);
 }
 
+TEST_F(EncoderTest, StandardisesEachVoxelByItself) {
+  auto config = small();
+  config.standardise_voxels = true;
+  const auto plain = model(small()), standardising = model(config);
+  const Shape shape{1, 4, 16, 16};
+  std::vector<double> rates, offsets;
+  for (std::int64_t i = 0; i < shape.numel(); ++i) {
+    rates.push_back(0.5 + 0.25 * static_cast<double>(i % 7));
+    offsets.push_back(static_cast<double>(i % 5) - 2);
+  }
+  standardising->trunk.voxel_scale->assign(device_.ctx, device_.f64(rates, shape));
+  standardising->trunk.voxel_shift->assign(device_.ctx, device_.f64(offsets, shape));
+  StudyBatch studies = batch({2, 1});
+  studies.scale = 2;
+  studies.shift = -0.5;
+  StudyBatch by_hand = studies;
+  auto values = device_.ctx.to_host<double>(studies.scans);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::size_t place = i % rates.size();
+    values[i] = (values[i] * 2 - 0.5) * rates[place] + offsets[place];
+  }
+  by_hand.scans = device_.f64(values, studies.scans.shape());
+  by_hand.scale = 1;
+  by_hand.shift = 0;
+  Tape tape(device_.ctx, {.record = false});
+  EXPECT_LE(relative_error(device_.ctx, standardising->forward(tape, studies).value(),
+                           plain->forward(tape, by_hand).value()),
+            1e-6);  // buffers and what comes out of them are f32
+  // They are state that a checkpoint keeps, and nothing that trains.
+  EXPECT_EQ(standardising->parameters().size(), plain->parameters().size() + 2);
+  EXPECT_EQ(standardising->trainable_parameters().size(), plain->trainable_parameters().size());
+}
+
+TEST_F(EncoderTest, ScansOfAnotherGridThanTheStatisticsAreAnError) {
+  auto config = small();
+  config.standardise_voxels = true;
+  const auto encoder = model(config);
+  Tape tape(device_.ctx, {.record = false});
+  const auto said = message_of([&] { encoder->forward(tape, batch({1}, {4, 16, 24})); }, ErrorKind::usage);
+  EXPECT_NE(said.find("[1, 1, 4, 16, 24] cannot be standardised by statistics of voxels [1, 4, 16, 16]"),
+            std::string::npos)
+      << said;
+}
+
 }  // namespace
 }  // namespace strata::models

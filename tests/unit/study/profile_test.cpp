@@ -185,6 +185,35 @@ TEST(Profile, EqualsItsStepsOneByOne) {
   EXPECT_LE(levels_apart(apply(mr, source, {})[0].voxels, quantize(three, DType::u8)), 1);
 }
 
+TEST(Profile, AForegroundsMarginIsInMillimetresAndEndsWithTheVolume) {
+  Volume source;
+  source.geometry.extents = {6, 10, 12};
+  source.geometry.steps = {{{0, 0, 3}, {0, 2, 0}, {1.5, 0, 0}}};
+  source.voxels.assign(6 * 10 * 12, 0);
+  source.voxels[(2 * 10 + 4) * 12 + 1] = 500;  // D 2, H 4, W 1
+  const auto cropped = [&](const Vec3& margin) { return crop_foreground(source, {300, margin}); };
+  EXPECT_EQ(cropped({}).geometry.extents, (Extents3{1, 1, 1}));
+  // 3 mm are one slice, 5 mm two and a half rows (three, as lround has it), 6 mm four columns, of which one is there.
+  const Volume wide = cropped({3, 5, 6});
+  EXPECT_EQ(wide.geometry.extents, (Extents3{3, 7, 6}));
+  EXPECT_EQ(wide.voxels[(1 * 7 + 3) * 6 + 1], 500);
+  EXPECT_EQ(cropped({100, 100, 100}).geometry.extents, source.geometry.extents);
+  // Along the axes as they lie when the step comes, whichever way.
+  const Volume turned = crop_foreground(own_plane(source, {"RAS"}), {300, {3, 5, 6}});
+  EXPECT_EQ(std::ranges::count(turned.voxels, 500), 1);
+}
+
+TEST(Profile, WithoutAMarginTheTextIsWhatItWas) {
+  const std::string grid = "  - windows: [{name: a, low: 0, high: 80}]\n  - resize: {extents: [2, 4, 4]}";
+  const Profile without = of_steps("  - crop_foreground: {above: 7}\n" + grid),
+                with = of_steps("  - crop_foreground: {above: 7, margin: [0, 2.5, 4]}\n" + grid);
+  EXPECT_EQ(text_of(without).find("margin"), std::string::npos);
+  EXPECT_EQ(parse_profile(text_of(with)), with);
+  EXPECT_NE(text_of(with), text_of(without));
+  EXPECT_NE(complaint("  - crop_foreground: {margin: [0, -1, 0]}\n" + grid).find("-1 lies outside 0"),
+            std::string::npos);
+}
+
 TEST(Profile, SameBytesEveryTime) {
   const Volume source = head(oblique({20, 40, 36}, {5, 2, 2}));
   for (const char* name : {"head_ct", "head_ct_foundation", "brain_mri"})

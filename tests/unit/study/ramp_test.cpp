@@ -28,6 +28,7 @@ TEST(Ramp, SurvivesWhatCopies) {
   EXPECT_LT(ramp_error(padded), 1e-4);
   EXPECT_LT(ramp_error(pad_square(source())), 1e-4);
   EXPECT_LT(ramp_error(crop_foreground(source(), {120})), 1e-4);
+  EXPECT_LT(ramp_error(crop_foreground(source(), {120, {3, 2, 4}})), 1e-4);
 }
 
 TEST(Ramp, SurvivesInterpolation) {
