@@ -336,9 +336,9 @@ TEST_F(EncoderTest, StandardisesEachVoxelByItself) {
   by_hand.scale = 1;
   by_hand.shift = 0;
   Tape tape(device_.ctx, {.record = false});
-  EXPECT_LE(relative_error(device_.ctx, standardising->forward(tape, studies).value(),
-                           plain->forward(tape, by_hand).value()),
-            1e-6);  // buffers and what comes out of them are f32
+  EXPECT_LE(
+      relative_error(device_.ctx, standardising->forward(tape, studies).value(), plain->forward(tape, by_hand).value()),
+      1e-6);  // buffers and what comes out of them are f32
   // They are state that a checkpoint keeps, and nothing that trains.
   EXPECT_EQ(standardising->parameters().size(), plain->parameters().size() + 2);
   EXPECT_EQ(standardising->trainable_parameters().size(), plain->trainable_parameters().size());
