@@ -212,6 +212,16 @@ TEST_F(Train, OtherSeedsAndBatchesCannotBeResumed) {
       << "a mistake leaves the configuration of the run as it was";
 }
 
+TEST_F(Train, RehearsedItNeedsAndLeavesNothing) {
+  const Outcome rehearsal = strata("train quickstart --dry-run --ranks 4 optim.lr=2e-3 output=" + folder("rehearsed"));
+  ASSERT_EQ(rehearsal.code, 0) << rehearsal.err;
+  for (const char* words : {"lr: 0.002", "on 4 ranks", "image tower", "GFLOP", "32 studies of 1 scan (54 tokens each)",
+                            "note: 2 of 4 times a rank has nothing to do"})
+    EXPECT_NE(rehearsal.out.find(words), std::string::npos) << words << "\n" << rehearsal.out;
+  EXPECT_FALSE(fs::exists(folder("rehearsed")));
+  expect_said("train quickstart --dry-run optim.lrr=1", 2, "is 'lr' meant");
+}
+
 TEST_F(Train, WhatAFirstUserGetsWrongIsSaid) {
   expect_said(command("'data.train[0].path=nowhere'"), 3, "nowhere");
   expect_said(command("optim.lrr=1"), 2, "optim.lr");

@@ -24,8 +24,8 @@ enum class ReportPart : std::uint8_t {
 ReportPart parse_report_part(std::string_view name);  // unknown: usage error with the nearest one
 std::vector<std::string> part_of(const std::vector<std::string>& sentences, ReportPart part);
 
-// What training does with the sentences of a part, drawn anew for each ordinal. The loader must then leave them in their
-// order, or headings lose what follows them.
+// What training does with the sentences of a part, drawn anew for each ordinal. The loader must then leave them in
+// their order, or headings lose what follows them.
 struct SentenceDraws {
   std::uint64_t seed = 0;
   bool shuffle = true;
@@ -40,7 +40,7 @@ struct TextReading {
   std::int64_t context = 256;                                 // most pieces, [CLS] and [SEP] included
   std::string prefix;
   std::vector<ReportPart> parts{ReportPart::report};  // one text each
-  std::optional<SentenceDraws> draws{};  // none: all sentences in their order
+  std::optional<SentenceDraws> draws{};               // none: all sentences in their order
 };
 
 // Uploads voxels with the published intensity normalisation and makes the texts. An empty batch: an empty result.
