@@ -9,11 +9,11 @@
 #   --studies N      how many studies are made up; default: 1500
 #   --labels NAME    label set of configs/eval that judges; default: cq500
 #   --no-setup       packages are there already
-#   KEY=VALUE        settings of the training: train.epochs=2 optim.lr=1e-3
+#   KEY=VALUE        settings of the training: name=second optim.lr=5e-4
 # Started again, it goes on behind what is finished. Whatever is removed from --to is made again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-to=quickstart ranks=2 studies=1500 labels=cq500 data="" reports="" setup=1
+to=quickstart ranks=2 studies=1500 labels=cq500 data="" reports="" setup=1 name=quickstart
 overrides=()
 while [ $# -gt 0 ]; do
   case $1 in
@@ -25,6 +25,7 @@ while [ $# -gt 0 ]; do
     --reports) reports=$2; shift 2 ;;
     --no-setup) setup=0; shift ;;
     -h|--help) sed -n 3,13p "$0" | cut -c3-; exit 0 ;;
+    name=*) name=${1#name=}; shift ;;
     *=*) overrides+=("$1"); shift ;;
     *) echo "[quickstart] there is no option '$1': --help lists them" >&2; exit 2 ;;
   esac
@@ -68,9 +69,9 @@ step "vocabulary of the reports"
 if [ ! -f "$to/vocab.txt" ]; then "$strata" vocab "$reports" --to "$to/vocab.txt"; fi
 
 step "language-image pre-training on $ranks ranks"
-set_options=("data.root=$to/set" "text.vocabulary=$to/vocab.txt" "output=$to/runs")
+set_options=("name=$name" "data.root=$to/set" "text.vocabulary=$to/vocab.txt" "output=$to/runs")
 job train quickstart "${set_options[@]}" ${overrides[@]+"${overrides[@]}"} --resume auto
-run=$(find "$to/runs" -mindepth 1 -maxdepth 1 -type d | head -n 1)
+run=$to/runs/$name
 
 step "evaluation: zero-shot on the held-out studies"
 job eval "$labels" --checkpoint "$run" --data "$to/set:test" --to "$run/eval"
