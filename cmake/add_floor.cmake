@@ -5,6 +5,7 @@
 #   strata_floor(NAME ...)          called by that CMakeLists.txt; sources are all *.cpp of the folder, so a new file touches no CMake
 #     LINKS lib...                  third-party libraries (private: public headers name none)
 #     EXCLUDE file...               sources not to build here, e.g. the transport of an absent library
+#     CUDA                        kernels in *.cu beside them
 #     SIMD file... [BF16 file...]   sources built once an instruction set, and for those that multiply bf16 alone (cmake/simd.cmake)
 #   strata_check_links()            runs last: no floor links another that the table does not allow
 
@@ -29,7 +30,7 @@ function(strata_add_floors)
 endfunction()
 
 function(strata_floor name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LINKS;EXCLUDE;SIMD;BF16")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "CUDA" "" "LINKS;EXCLUDE;SIMD;BF16")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "[floor ${name}] unknown arguments: ${arg_UNPARSED_ARGUMENTS}")
   endif()
@@ -39,6 +40,10 @@ function(strata_floor name)
   endif()
 
   file(GLOB sources CONFIGURE_DEPENDS RELATIVE "${CMAKE_CURRENT_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}/*.cpp")
+  if(arg_CUDA)
+    file(GLOB kernels CONFIGURE_DEPENDS RELATIVE "${CMAKE_CURRENT_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}/*.cu")
+    list(APPEND sources ${kernels})
+  endif()
   list(REMOVE_ITEM sources "" ${arg_EXCLUDE})
   set(target strata_${name})
   set(kind PUBLIC)

@@ -15,6 +15,13 @@ if(CMAKE_CUDA_COMPILER_ID STREQUAL "NVIDIA" AND NOT DEFINED CMAKE_CUDA20_STANDAR
 endif()
 set(CMAKE_CUDA_STANDARD 20)
 find_package(CUDAToolkit REQUIRED)
-if(NOT EXISTS "${PROJECT_SOURCE_DIR}/src/backends/cuda/CMakeLists.txt")
-  message(STATUS "[cuda] compiler ${CMAKE_CUDA_COMPILER_VERSION} found, but this tree has no CUDA kernels yet: the build is a CPU build")
+
+# cuDNN has no CMake package. Its sub-libraries are opened when they are needed, so libcudnn alone is linked.
+find_path(STRATA_CUDNN_INCLUDE cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+find_library(STRATA_CUDNN_LIBRARY cudnn HINTS ${CUDAToolkit_LIBRARY_DIR})
+mark_as_advanced(STRATA_CUDNN_INCLUDE STRATA_CUDNN_LIBRARY)
+if(NOT STRATA_CUDNN_INCLUDE OR NOT STRATA_CUDNN_LIBRARY)
+  message(FATAL_ERROR "[cuda] cuDNN 9 was not found beside CUDA ${CUDAToolkit_VERSION}: give -DSTRATA_CUDNN_INCLUDE=DIR -DSTRATA_CUDNN_LIBRARY=FILE, or use a cpu-* preset")
 endif()
+add_library(strata::cudnn UNKNOWN IMPORTED)
+set_target_properties(strata::cudnn PROPERTIES IMPORTED_LOCATION "${STRATA_CUDNN_LIBRARY}" INTERFACE_INCLUDE_DIRECTORIES "${STRATA_CUDNN_INCLUDE}")

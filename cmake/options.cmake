@@ -42,4 +42,6 @@ endif()
 foreach(flag IN LISTS strata_warnings strata_codegen strata_sanitizer)
   target_compile_options(strata_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:${flag}>)
 endforeach()
+# Kernels: products and sums are contracted (the accuracy of an op is stated against the reference, not to the bit).
+target_compile_options(strata_options INTERFACE $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra> $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr>)
 target_link_options(strata_options INTERFACE ${strata_sanitizer})

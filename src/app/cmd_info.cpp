@@ -41,6 +41,7 @@ void print_build() {
 void print_machine() {
   section("machine and libraries");
   std::vector<Fact> facts = cpu_facts();
+  for (auto& fact : cuda_facts()) facts.push_back(std::move(fact));
   facts.push_back({"OpenMP", build_info::kOpenMp.empty() ? std::string("none") : std::string(build_info::kOpenMp)});
   facts.push_back({"MPI", comm::mpi_description()});
   facts.push_back({"fmt", versions_of(FMT_VERSION, 10000, 100)});
@@ -55,13 +56,13 @@ void print_kernels() {
   std::map<std::string, std::map<std::string_view, std::string>>
       kernels;  // op -> backend -> kernels, in the order they are asked
   for (const auto name : names) {
-    const WiredBackend wired = wire_backend(name);
-    for (const auto* entry : wired.table().entries()) {
+    const KernelTable own = own_kernels(name);
+    for (const auto* entry : own.entries()) {
       std::string& cell = kernels[entry->op][name];
       cell += cell.empty() ? entry->kernel : ", " + entry->kernel;
     }
   }
-  section(fmt::format("kernels of {} ops (where cpu has none, the reference serves)", kernels.size()));
+  section(fmt::format("kernels of {} ops (where cpu has none, the reference serves; what cuda lacks, it refuses)", kernels.size()));
   std::map<std::string_view, std::size_t> width;
   for (const auto& [op, cells] : kernels) {
     width["op"] = std::max(width["op"], op.size());

@@ -85,10 +85,13 @@ std::string vocabulary_of(const RunConfig& run, std::vector<std::string>& notes)
 WiredBackend rehearsed_backend(const RunConfig& run, std::vector<std::string>& notes) {
   const auto names = backend_names();
   const bool built = run.backend.empty() || std::ranges::find(names, run.backend) != names.end();
+  const bool here = built && run.backend != "cuda";  // rehearsals are the host's
   if (!built)
     notes.push_back(fmt::format("this build has no backend '{}' (it has {}): memory is that of {}", run.backend,
                                 fmt::join(names, ", "), names.front()));
-  return wire_backend(built ? run.backend : std::string(), {.threads = run.threads, .rehearsal = true});
+  else if (!here)
+    notes.push_back(fmt::format("memory is that of {}, not of {}", names.front(), run.backend));
+  return wire_backend(here ? run.backend : std::string(), {.threads = run.threads, .rehearsal = true});
 }
 
 // Memory for weights; nothing in it.

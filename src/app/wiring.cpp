@@ -34,7 +34,12 @@ std::vector<std::string_view> backend_names() {
   std::vector<std::string_view> names;
   if (cpu_is_built()) names.emplace_back("cpu");
   names.emplace_back("reference");
+  if (cuda_is_built()) names.emplace_back("cuda");  // last: it is asked for by name, until it serves every op
   return names;
+}
+
+KernelTable own_kernels(std::string_view name) {
+  return name == "cpu" ? cpu_kernels() : name == "cuda" ? cuda_kernels() : make_reference_table();
 }
 
 WiredBackend wire_backend(std::string_view name, const BackendOptions& options) {
@@ -47,6 +52,7 @@ WiredBackend wire_backend(std::string_view name, const BackendOptions& options) 
         near.empty() ? fmt::format("use one of: {}", fmt::join(names, ", ")) : fmt::format("did you mean '{}'?", near));
   }
   if (name == "cpu") return wire_cpu(options);
+  if (name == "cuda") return wire_cuda(options);
   return WiredBackend(
       options.rehearsal ? make_host_backend("reference", HostMemory::rehearsed) : make_reference_backend(),
       reference_table(options.rehearsal));

@@ -16,6 +16,7 @@ namespace strata::app {
 
 struct BackendOptions {
   int threads = 0;         // 0: as the environment says
+  int device = -1;         // of cuda; -1: by the rank's number on its node
   bool rehearsal = false;  // kernels allocate, but compute nothing (HostMemory::rehearsed)
 };
 
@@ -38,6 +39,8 @@ class WiredBackend {
 
 // In order of preference.
 std::vector<std::string_view> backend_names();
+// The kernels that a backend of this build brings, without its device.
+KernelTable own_kernels(std::string_view name);
 // Empty: the first of backend_names(). Unknown: usage error with the nearest name.
 WiredBackend wire_backend(std::string_view name = {}, const BackendOptions& options = {});
 
@@ -50,9 +53,16 @@ struct Fact {
 
 // with_backend_cpu.cpp, or without_backend_cpu.cpp in its place.
 bool cpu_is_built();
+KernelTable cpu_kernels();
 WiredBackend wire_cpu(const BackendOptions& options);
 int cpu_thread_count(const Backend& backend);  // of a backend from wire_cpu
 std::string cpu_instruction_set(const Backend& backend);
 std::vector<Fact> cpu_facts();  // the processor, the instruction set in use, threads, libraries
+
+// with_backend_cuda.cpp, or without_backend_cuda.cpp in its place.
+bool cuda_is_built();
+KernelTable cuda_kernels();
+WiredBackend wire_cuda(const BackendOptions& options);
+std::vector<Fact> cuda_facts();  // devices and libraries
 
 }  // namespace strata::app

@@ -9,6 +9,8 @@ namespace strata::app {
 
 bool cpu_is_built() { return true; }
 
+KernelTable cpu_kernels() { return make_cpu_table(); }
+
 WiredBackend wire_cpu(const BackendOptions& options) {
   return WiredBackend(make_cpu_backend({.threads = options.threads, .rehearsal = options.rehearsal}),
                       std::make_unique<KernelTable>(make_cpu_table()), reference_table(options.rehearsal));

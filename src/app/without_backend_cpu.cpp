@@ -6,6 +6,8 @@ namespace strata::app {
 
 bool cpu_is_built() { return false; }
 
+KernelTable cpu_kernels() { return KernelTable("cpu"); }
+
 WiredBackend wire_cpu(const BackendOptions&) {
   fail(ErrorKind::environment, "cpu", "this build has no cpu backend",
        "install oneDNN and OpenMP (scripts/setup.sh) and configure again");

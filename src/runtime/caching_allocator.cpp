@@ -26,8 +26,8 @@ bool CachingAllocator::hoards(std::size_t rounded) const {
   return report_.reserved + static_cast<std::int64_t>(rounded) > high_water_ + high_water_ / 2 + kSlack;
 }
 
-void* CachingAllocator::reuse_or_take(std::size_t rounded) {
-  const auto row = cached_.find(rounded);
+void* CachingAllocator::reuse_or_take(std::size_t rounded, const void* queue) {
+  const auto row = cached_.find({queue, rounded});
   if (row != cached_.end() && !row->second.empty()) {
     void* block = row->second.back();
     row->second.pop_back();
@@ -53,10 +53,10 @@ void CachingAllocator::count(std::int64_t bytes, MemoryKind kind) {
   report_.peak_by_kind = report_.by_kind;
 }
 
-void* CachingAllocator::allocate(std::size_t bytes, MemoryKind kind) {
+void* CachingAllocator::allocate(std::size_t bytes, MemoryKind kind, const void* queue) {
   const std::size_t rounded = size_class(bytes);
   const std::scoped_lock lock(mutex_);
-  void* block = reuse_or_take(rounded);
+  void* block = reuse_or_take(rounded, queue);
   STRATA_CHECK(block != nullptr, environment, "memory",
                fmt::format("no memory for {} bytes; {} bytes are in use, peak {}", bytes, report_.in_use, report_.peak),
                "use a smaller batch, activation checkpointing, or more ranks");
@@ -72,13 +72,13 @@ void CachingAllocator::relabel(std::size_t bytes, MemoryKind from, MemoryKind to
   report_.by_kind[static_cast<std::size_t>(to)] += rounded;
 }
 
-void CachingAllocator::free(void* data, std::size_t bytes, MemoryKind kind) noexcept {
+void CachingAllocator::free(void* data, std::size_t bytes, MemoryKind kind, const void* queue) noexcept {
   const std::size_t rounded = size_class(bytes);
   const std::scoped_lock lock(mutex_);
   count(-static_cast<std::int64_t>(rounded), kind);
   try {
     if (cache_) {
-      cached_[rounded].push_back(data);
+      cached_[{queue, rounded}].push_back(data);
       return;
     }
   } catch (...) {  // no memory to remember the block: give it back instead
@@ -88,13 +88,12 @@ void CachingAllocator::free(void* data, std::size_t bytes, MemoryKind kind) noex
 }
 
 void CachingAllocator::release_cached() {
-  for (auto& [rounded, blocks] : cached_) {
+  for (const auto& [key, blocks] : cached_)
     for (void* block : blocks) {
-      give_(block, rounded);
-      report_.reserved -= static_cast<std::int64_t>(rounded);
+      give_(block, key.second);
+      report_.reserved -= static_cast<std::int64_t>(key.second);
     }
-    blocks.clear();
-  }
+  cached_.clear();
 }
 
 void CachingAllocator::trim() {

@@ -2,14 +2,16 @@
 //
 // Keeps freed blocks and hands them out again, with statistics by kind: a training step asks for the same sizes over
 // and over, and asking the system costs page faults (or, on a device, a synchronisation). Blocks are rounded up to size
-// classes of at most 12.5 % waste. Not for tiny long-lived objects. Stream-ordered use is the caller's: one allocator a
-// stream, or frees ordered by the backend. Thread-safe.
+// classes of at most 12.5 % waste. Not for tiny long-lived objects. A device names the queue (a stream) that a block is
+// used and freed on: a freed block serves its queue again at once, and no other before it went back to the system.
+// Thread-safe.
 #pragma once
 
 #include <cstddef>
 #include <functional>
 #include <map>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "strata/runtime/backend.hpp"
@@ -27,8 +29,8 @@ class CachingAllocator {
   CachingAllocator& operator=(const CachingAllocator&) = delete;
 
   // Environment error when even an emptied cache leaves too little.
-  void* allocate(std::size_t bytes, MemoryKind kind = MemoryKind::other);
-  void free(void* data, std::size_t bytes, MemoryKind kind = MemoryKind::other) noexcept;
+  void* allocate(std::size_t bytes, MemoryKind kind = MemoryKind::other, const void* queue = nullptr);
+  void free(void* data, std::size_t bytes, MemoryKind kind = MemoryKind::other, const void* queue = nullptr) noexcept;
   void relabel(std::size_t bytes, MemoryKind from, MemoryKind to) noexcept;
   void trim();  // give all cached blocks back
   MemoryReport report() const;
@@ -38,7 +40,7 @@ class CachingAllocator {
 
  private:
   void count(std::int64_t bytes, MemoryKind kind);
-  void* reuse_or_take(std::size_t rounded);
+  void* reuse_or_take(std::size_t rounded, const void* queue);
   bool hoards(std::size_t rounded) const;  // work of many different sizes would keep far more than it ever used at once
   void release_cached();
 
@@ -46,7 +48,7 @@ class CachingAllocator {
   Give give_;
   bool cache_;
   mutable std::mutex mutex_;
-  std::map<std::size_t, std::vector<void*>> cached_;
+  std::map<std::pair<const void*, std::size_t>, std::vector<void*>> cached_;  // by queue and size
   MemoryReport report_;
   std::int64_t high_water_ = 0;  // most that was ever in use
 };

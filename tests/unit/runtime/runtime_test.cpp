@@ -253,5 +253,35 @@ TEST(HostBackend, EventsAreReadyAndStreamsRunAtOnce) {
   EXPECT_THROW(backend->copy(&to, Device{DeviceKind::cuda, 0}, &from, Device{}, sizeof(int), stream), Error);
 }
 
+TEST(CachingAllocator, ABlockServesTheQueueItWasFreedOnAndNoOther) {
+  std::int64_t taken = 0, given = 0;
+  const int first = 0, second = 0;  // their addresses are queues
+  {
+    CachingAllocator allocator(
+        [&](std::size_t bytes) {
+          ++taken;
+          return std::malloc(bytes);
+        },
+        [&](void* data, std::size_t) {
+          ++given;
+          std::free(data);
+        },
+        true);
+    void* block = allocator.allocate(1000, MemoryKind::other, &first);
+    allocator.free(block, 1000, MemoryKind::other, &second);  // last used there
+    void* other = allocator.allocate(1000, MemoryKind::other, &first);
+    EXPECT_NE(other, block);
+    EXPECT_EQ(allocator.allocate(1000, MemoryKind::other, &second), block);
+    EXPECT_EQ(taken, 2);
+    EXPECT_EQ(allocator.report().reused, 1);
+    allocator.free(block, 1000, MemoryKind::other, &second);
+    allocator.free(other, 1000, MemoryKind::other, &first);
+    EXPECT_EQ(allocator.report().in_use, 0);
+    allocator.trim();
+    EXPECT_EQ(allocator.report().reserved, 0);
+  }
+  EXPECT_EQ(given, 2);
+}
+
 }  // namespace
 }  // namespace strata

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/cuda/backend.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "backends/cuda/check.hpp"
+#include "backends/cuda/cuda.hpp"
+#include "backends/cuda/devices.hpp"
+#include "strata/base/error.hpp"
+
+namespace strata {
+namespace cuda {
+namespace {
+
+class CudaStream final : public StreamState {
+ public:
+  explicit CudaStream(int device) : device_(device) {
+    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreate");
+  }
+  ~CudaStream() override {
+    cudaSetDevice(device_);
+    cudaStreamDestroy(stream_);
+  }
+  cudaStream_t get() const { return stream_; }
+
+ private:
+  int device_;
+  cudaStream_t stream_ = nullptr;
+};
+
+class CudaEvent final : public EventState {
+ public:
+  explicit CudaEvent(int device) : device_(device) {
+    check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "cudaEventCreate");
+  }
+  ~CudaEvent() override {
+    cudaSetDevice(device_);
+    cudaEventDestroy(event_);
+  }
+  bool ready() override {
+    const cudaError_t code = cudaEventQuery(event_);
+    if (code == cudaErrorNotReady) return false;
+    check(code, "work on the device");
+    return true;
+  }
+  void wait() override { check(cudaEventSynchronize(event_), "work on the device"); }
+  cudaEvent_t get() const { return event_; }
+
+ private:
+  int device_;
+  cudaEvent_t event_ = nullptr;
+};
+
+bool is_pinned(const void* data) {
+  cudaPointerAttributes attributes{};
+  check(cudaPointerGetAttributes(&attributes, data), "cudaPointerGetAttributes");
+  return attributes.type == cudaMemoryTypeHost;
+}
+
+void* take_device(std::size_t bytes) {
+  void* data = nullptr;
+  const cudaError_t code = cudaMalloc(&data, bytes);
+  if (code == cudaErrorMemoryAllocation) {
+    cudaGetLastError();  // said once is enough: later launches would report it again
+    return nullptr;
+  }
+  check(code, fmt::format("cudaMalloc of {} bytes", bytes));
+  return data;
+}
+
+void give_device(void* data, std::size_t) { cudaFree(data); }  // waits for the device
+
+}  // namespace
+
+// Pageable memory goes to the device through a ring of page-locked pieces: the host fills one while others are on
+// their way.
+class CudaBackend::Staging {
+ public:
+  Staging() {
+    for (auto& piece : pieces_) {
+      check(cudaMallocHost(&piece.data, kPiece), fmt::format("cudaMallocHost of {} bytes", kPiece));
+      check(cudaEventCreateWithFlags(&piece.sent, cudaEventDisableTiming), "cudaEventCreate");
+    }
+  }
+  ~Staging() {
+    for (auto& piece : pieces_) {
+      if (piece.sent != nullptr) cudaEventDestroy(piece.sent);
+      if (piece.data != nullptr) cudaFreeHost(piece.data);
+    }
+  }
+
+  void send(void* to, const void* from, std::size_t bytes, cudaStream_t stream) {
+    const std::scoped_lock lock(mutex_);
+    for (std::size_t at = 0; at < bytes; at += kPiece) {
+      const std::size_t n = std::min(kPiece, bytes - at);
+      Piece& piece = pieces_[next_++ % pieces_.size()];
+      check(cudaEventSynchronize(piece.sent), "a copy to the device");
+      std::memcpy(piece.data, static_cast<const std::byte*>(from) + at, n);
+      check(cudaMemcpyAsync(static_cast<std::byte*>(to) + at, piece.data, n, cudaMemcpyHostToDevice, stream),
+            fmt::format("cudaMemcpyAsync of {} bytes", n));
+      check(cudaEventRecord(piece.sent, stream), "cudaEventRecord");
+    }
+  }
+
+ private:
+  static constexpr std::size_t kPiece = std::size_t{4} << 20;
+  struct Piece {
+    void* data = nullptr;
+    cudaEvent_t sent = nullptr;
+  };
+  std::mutex mutex_;
+  std::array<Piece, 4> pieces_{};
+  std::size_t next_ = 0;
+};
+
+CudaBackend::CudaBackend(int device) : device_(device) {
+  use();
+  check(cudaGetDeviceProperties(&properties_, device), fmt::format("cudaGetDeviceProperties of device {}", device));
+  check(cudaStreamCreateWithFlags(&default_, cudaStreamNonBlocking), "cudaStreamCreate");
+  allocator_ = std::make_unique<CachingAllocator>(take_device, give_device, true);
+  staging_ = std::make_unique<Staging>();
+}
+
+CudaBackend::~CudaBackend() {
+  cudaSetDevice(device_);
+  cudaDeviceSynchronize();
+  if (cudnn_ != nullptr) cudnnDestroy(cudnn_);
+  if (cublas_ != nullptr) cublasLtDestroy(cublas_);
+  staging_.reset();
+  allocator_.reset();
+  if (default_ != nullptr) cudaStreamDestroy(default_);
+}
+
+void CudaBackend::use() const { check(cudaSetDevice(device_), fmt::format("cudaSetDevice({})", device_)); }
+
+cudaStream_t CudaBackend::stream(const Stream& stream) const {
+  if (stream.state() == nullptr) return default_;
+  const auto* state = dynamic_cast<const CudaStream*>(stream.state());
+  STRATA_CHECK(state != nullptr, internal, "cuda", "a stream of another backend was given");
+  return state->get();
+}
+
+void* CudaBackend::allocate(std::size_t bytes, const Stream& stream, MemoryKind kind) {
+  use();
+  return allocator_->allocate(bytes, kind, this->stream(stream));
+}
+
+void CudaBackend::free(void* data, std::size_t bytes, const Stream& stream, MemoryKind kind) noexcept {
+  const auto* state = dynamic_cast<const CudaStream*>(stream.state());
+  cudaSetDevice(device_);
+  allocator_->free(data, bytes, kind, state == nullptr ? default_ : state->get());
+}
+
+void CudaBackend::copy(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes,
+                       const Stream& stream) {
+  const Device mine = device();
+  STRATA_CHECK(to_device == mine || from_device == mine, internal, "cuda",
+               fmt::format("a copy from {} to {} is none of device {}'s", from_device.str(), to_device.str(), device_));
+  if (bytes == 0) return;
+  use();
+  const cudaStream_t on = this->stream(stream);
+  const auto what = [bytes] { return fmt::format("cudaMemcpyAsync of {} bytes", bytes); };
+  if (from_device.kind == DeviceKind::host) {
+    constexpr std::size_t kInline = std::size_t{64} << 10;  // up to here the driver takes a copy of its own at once
+    const bool pinned = is_pinned(from);
+    if (!pinned && bytes > kInline) return staging_->send(to, from, bytes, on);
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, on), what());
+    if (pinned) check(cudaStreamSynchronize(on), "a copy to the device");
+    return;
+  }
+  const auto direction = to_device.kind == DeviceKind::host ? cudaMemcpyDeviceToHost : cudaMemcpyDeviceToDevice;
+  check(cudaMemcpyAsync(to, from, bytes, direction, on), what());
+}
+
+Stream CudaBackend::make_stream() {
+  use();
+  return Stream(std::make_shared<CudaStream>(device_));
+}
+
+Event CudaBackend::record(const Stream& stream) {
+  use();
+  auto event = std::make_shared<CudaEvent>(device_);
+  check(cudaEventRecord(event->get(), this->stream(stream)), "cudaEventRecord");
+  return Event(std::move(event));
+}
+
+void CudaBackend::wait(const Stream& stream, const Event& event) {
+  if (event.state() == nullptr) return;
+  use();
+  if (const auto* mine = dynamic_cast<const CudaEvent*>(event.state()))
+    check(cudaStreamWaitEvent(this->stream(stream), mine->get()), "cudaStreamWaitEvent");
+  else
+    event.wait();
+}
+
+void CudaBackend::synchronise(const Stream& stream) {
+  use();
+  check(cudaStreamSynchronize(this->stream(stream)), "work on the device");
+}
+
+cublasLtHandle_t CudaBackend::cublas() {
+  std::call_once(cublas_once_, [this] {
+    use();
+    check(cublasLtCreate(&cublas_), "cublasLtCreate");
+  });
+  return cublas_;
+}
+
+cudnnHandle_t CudaBackend::cudnn() {
+  std::call_once(cudnn_once_, [this] {
+    use();
+    check(cudnnCreate(&cudnn_), "cudnnCreate");
+  });
+  return cudnn_;
+}
+
+CudaBackend& cuda_backend(const Context& ctx) {
+  auto* backend = dynamic_cast<CudaBackend*>(&ctx.backend());
+  STRATA_CHECK(backend != nullptr, internal, "cuda",
+               fmt::format("a kernel of the cuda table was called with the {} backend", ctx.backend().name()),
+               "pair make_cuda_table() with make_cuda_backend()");
+  return *backend;
+}
+
+cudaStream_t stream_of(const Context& ctx) {
+  const CudaBackend& backend = cuda_backend(ctx);
+  backend.use();
+  return backend.stream(ctx.stream());
+}
+
+}  // namespace cuda
+
+std::shared_ptr<Backend> make_cuda_backend(const CudaOptions& options) {
+  const CudaDevices found = cuda_devices();
+  return std::make_shared<cuda::CudaBackend>(cuda::choose_device(options.device, found));
+}
+
+void* take_pinned(std::size_t bytes) {
+  void* data = nullptr;
+  if (cudaMallocHost(&data, bytes) == cudaSuccess) return data;
+  cudaGetLastError();
+  return nullptr;
+}
+
+void give_pinned(void* data) { cudaFreeHost(data); }
+
+}  // namespace strata

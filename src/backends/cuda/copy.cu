@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+#include "backends/cuda/backend.hpp"
+#include "backends/cuda/check.hpp"
+#include "backends/cuda/launch.hpp"
+#include "backends/cuda/register.hpp"
+#include "backends/cuda/types.cuh"
+#include "strata/ops/copy.hpp"
+
+namespace strata::cuda {
+namespace {
+
+__device__ __forceinline__ std::int64_t first_item() {
+  return static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+}
+__device__ __forceinline__ std::int64_t all_items() { return static_cast<std::int64_t>(gridDim.x) * blockDim.x; }
+
+// T: an unsigned integer of the elements' size.
+template <class T>
+__global__ void copy_views(const T* from, T* to, Walk walk) {
+  for (std::int64_t i = first_item(); i < walk.numel; i += all_items()) {
+    std::int64_t rest = i, at_from = 0, at_to = 0;
+    for (int axis = walk.axes - 1; axis >= 0; --axis) {
+      const std::int64_t index = rest % walk.extents[axis];
+      rest /= walk.extents[axis];
+      at_from += index * walk.from[axis];
+      at_to += index * walk.to[axis];
+    }
+    to[at_to] = from[at_from];
+  }
+}
+
+template <class T>
+__global__ void fill_view(T value, T* to, Walk walk) {
+  for (std::int64_t i = first_item(); i < walk.numel; i += all_items()) {
+    std::int64_t rest = i, at_to = 0;
+    for (int axis = walk.axes - 1; axis >= 0; --axis) {
+      at_to += rest % walk.extents[axis] * walk.to[axis];
+      rest /= walk.extents[axis];
+    }
+    to[at_to] = value;
+  }
+}
+
+template <class To, class From>
+__device__ __forceinline__ To converted(From value) {
+  if constexpr (std::is_integral_v<From> && std::is_integral_v<To>) {
+    constexpr auto least = static_cast<std::int64_t>(std::numeric_limits<To>::min()),
+                   most = static_cast<std::int64_t>(std::numeric_limits<To>::max());
+    const auto wide = static_cast<std::int64_t>(value);
+    return static_cast<To>(wide < least ? least : wide > most ? most : wide);
+  } else if constexpr (std::is_integral_v<From>) {
+    return narrow<To>(static_cast<double>(value));
+  } else {
+    return narrow<To>(widen(value));
+  }
+}
+
+template <class To, class From, int V>
+__global__ void convert(const From* from, To* to, std::int64_t packs) {
+  for (std::int64_t i = first_item(); i < packs; i += all_items()) {
+    const auto in = reinterpret_cast<const Pack<From, V>*>(from)[i];
+    Pack<To, V> out;
+#pragma unroll
+    for (int k = 0; k < V; ++k) out.v[k] = converted<To>(in.v[k]);
+    reinterpret_cast<Pack<To, V>*>(to)[i] = out;
+  }
+}
+
+template <class F>
+void with_size(std::size_t bytes, F&& f) {
+  switch (bytes) {
+    case 1: return f(std::uint8_t{});
+    case 2: return f(std::uint16_t{});
+    case 4: return f(std::uint32_t{});
+    default: return f(std::uint64_t{});
+  }
+}
+
+void copy(const ops::Copy&, Inputs in, Outputs out, Context& ctx) {
+  const std::int64_t n = out[0].numel();
+  if (n == 0) return;
+  const cudaStream_t stream = stream_of(ctx);
+  const Walk walk = walk_of(in[0], out[0]);
+  const bool rows_are_dense = walk.axes == 0 || (walk.axes == 1 && walk.from[0] == 1 && walk.to[0] == 1);
+  if (rows_are_dense)
+    return check(cudaMemcpyAsync(out[0].raw(), in[0].raw(), out[0].bytes(), cudaMemcpyDeviceToDevice, stream), "copy");
+  const Launch shape = over(n);
+  with_size(size_of(out[0].dtype()), [&]<class T>(T) {
+    copy_views<<<shape.blocks, shape.threads, 0, stream>>>(pointer<const T>(in[0]), pointer<T>(out[0]), walk);
+  });
+  check_launch("copy_views");
+}
+
+void cast(const ops::Cast&, Inputs in, Outputs out, Context& ctx) {
+  const std::int64_t n = out[0].numel();
+  if (n == 0) return;
+  const cudaStream_t stream = stream_of(ctx);
+  const int width = pack_width(std::array{Operand{in[0].raw(), n, size_of(in[0].dtype())},
+                                          Operand{out[0].raw(), n, size_of(out[0].dtype())}});
+  const Launch shape = over(n / width);
+  with_type(in[0].dtype(), [&]<class From>(From) {
+    with_type(out[0].dtype(), [&]<class To>(To) {
+      constexpr int V = 16 / (sizeof(To) > sizeof(From) ? sizeof(To) : sizeof(From));
+      if (width == 1)
+        convert<To, From, 1>
+            <<<shape.blocks, shape.threads, 0, stream>>>(pointer<From>(in[0]), pointer<To>(out[0]), n);
+      else
+        convert<To, From, V>
+            <<<shape.blocks, shape.threads, 0, stream>>>(pointer<From>(in[0]), pointer<To>(out[0]), n / V);
+    });
+  });
+  check_launch("convert");
+}
+
+// The bits of `value` in an element type, in the low bytes.
+std::uint64_t bits_of(double value, DType dtype) {
+  const auto whole = [value](double least, double most) {
+    return std::isnan(value) ? 0.0 : std::clamp(std::nearbyint(value), least, most);
+  };
+  switch (dtype) {
+    case DType::f32: return std::bit_cast<std::uint32_t>(static_cast<float>(value));
+    case DType::bf16: return BFloat16(static_cast<float>(value)).bits;
+    case DType::f64: return std::bit_cast<std::uint64_t>(value);
+    case DType::i32: return static_cast<std::uint32_t>(static_cast<std::int32_t>(whole(-0x1p31, 0x1p31 - 1)));
+    case DType::i64:
+      return value >= 0x1p63 ? static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())
+                             : static_cast<std::uint64_t>(static_cast<std::int64_t>(whole(-0x1p63, 0x1p63)));
+    case DType::u8: return static_cast<std::uint8_t>(whole(0, 255));
+    case DType::i16: return static_cast<std::uint16_t>(static_cast<std::int16_t>(whole(-32768, 32767)));
+  }
+  return 0;
+}
+
+void fill(const ops::Fill& op, Inputs, Outputs out, Context& ctx) {
+  const std::int64_t n = out[0].numel();
+  if (n == 0) return;
+  const cudaStream_t stream = stream_of(ctx);
+  const std::uint64_t bits = bits_of(op.value, out[0].dtype());
+  if (bits == 0 && out[0].is_dense())
+    return check(cudaMemsetAsync(out[0].raw(), 0, out[0].bytes(), stream), "fill");
+  const Walk walk = walk_of(out[0], out[0]);
+  const Launch shape = over(n);
+  with_size(size_of(out[0].dtype()), [&]<class T>(T) {
+    fill_view<<<shape.blocks, shape.threads, 0, stream>>>(static_cast<T>(bits), pointer<T>(out[0]), walk);
+  });
+  check_launch("fill_view");
+}
+
+}  // namespace
+
+void register_copy(KernelTable& table) {
+  table.add<ops::Copy>("cuda", copy, serves::anything);
+  table.add<ops::Cast>("cuda", cast, serves::anything);
+  table.add<ops::Fill>("cuda", fill, serves::anything);
+}
+
+}  // namespace strata::cuda

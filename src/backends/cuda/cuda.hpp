@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The CUDA backend: device memory, streams and events, and a table of kernels from cuBLASLt, cuDNN and this folder.
+// Every call works without a device or a driver, too: it then says what is missing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "strata/runtime/kernel_table.hpp"
+
+namespace strata {
+
+class Backend;
+
+struct CudaDevice {
+  int index = 0;
+  std::string name;
+  int major = 0, minor = 0;  // compute capability
+  int multiprocessors = 0;
+  std::int64_t memory_bytes = 0;
+};
+
+struct CudaDevices {
+  std::vector<CudaDevice> devices;
+  std::string why_none;  // where there is no device: no driver, one too old, none visible
+};
+
+CudaDevices cuda_devices();
+std::string cuda_libraries();  // versions of runtime, driver, cuBLASLt and cuDNN: for people
+
+struct CudaOptions {
+  int device = -1;  // -1: the number of this process on its node, modulo the devices there are
+};
+
+// Environment error where there is no device, or none of that number.
+std::shared_ptr<Backend> make_cuda_backend(const CudaOptions& options = {});
+KernelTable make_cuda_table();
+
+// Page-locked host memory, which devices read and write without a copy in between: for loaders. nullptr: no more.
+void* take_pinned(std::size_t bytes);
+void give_pinned(void* data);
+
+}  // namespace strata

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Launch shapes, as functions of sizes alone: tested without a device.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "strata/tensor/tensor.hpp"
+
+namespace strata::cuda {
+
+struct Launch {
+  unsigned blocks = 0, threads = 0;
+  bool operator==(const Launch&) const = default;
+};
+
+inline constexpr unsigned kThreads = 256;
+// Grids that step through their items: enough blocks to fill any device several times over, few enough to be cheap.
+inline constexpr std::int64_t kMostBlocks = 132 * 16;
+
+// `items` > 0 threads' worth of work.
+inline Launch over(std::int64_t items) {
+  return {static_cast<unsigned>(std::clamp<std::int64_t>((items + kThreads - 1) / kThreads, 1, kMostBlocks)), kThreads};
+}
+
+// Elements that one thread moves at a time: 16 bytes of the widest type, where all pointers lie on 16 bytes and all
+// lengths are multiples; else 1.
+struct Operand {
+  const void* data = nullptr;
+  std::int64_t length = 0;
+  std::size_t element = 4;
+};
+template <std::size_t N>
+int pack_width(const std::array<Operand, N>& operands) {
+  std::size_t widest = 1;
+  for (const auto& operand : operands) widest = std::max(widest, operand.element);
+  const auto width = static_cast<int>(16 / widest);
+  for (const auto& operand : operands)
+    if (reinterpret_cast<std::uintptr_t>(operand.data) % (operand.element * static_cast<std::size_t>(width)) != 0 ||
+        operand.length % width != 0)
+      return 1;
+  return width;
+}
+
+// A pair of views of one shape with as few axes as they have together, outermost first: axes that follow each other in
+// both are one, those of extent 1 are none.
+struct Walk {
+  int axes = 0;
+  std::array<std::int64_t, kMaxDims> extents{}, from{}, to{};  // strides in elements
+  std::int64_t numel = 1;
+};
+Walk walk_of(const Tensor& from, const Tensor& to);
+
+}  // namespace strata::cuda

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/cuda/launch.hpp"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "strata/runtime/context.hpp"
+
+namespace strata::cuda {
+namespace {
+
+TEST(Launch, CoversItsItemsUpToTheMostBlocks) {
+  EXPECT_EQ(over(1), (Launch{1, kThreads}));
+  EXPECT_EQ(over(kThreads), (Launch{1, kThreads}));
+  EXPECT_EQ(over(kThreads + 1), (Launch{2, kThreads}));
+  EXPECT_EQ(over(std::int64_t{1} << 40).blocks, kMostBlocks);
+}
+
+TEST(Launch, PacksAre16BytesOfTheWidestTypeWhereEverythingFits) {
+  alignas(16) static std::byte memory[64];
+  const auto at = [](std::size_t offset, std::int64_t length, std::size_t element) {
+    return Operand{memory + offset, length, element};
+  };
+  EXPECT_EQ(pack_width(std::array{at(0, 8, 4)}), 4);
+  EXPECT_EQ(pack_width(std::array{at(0, 8, 2)}), 8);
+  EXPECT_EQ(pack_width(std::array{at(0, 8, 2), at(16, 8, 4)}), 4) << "eight bytes of the narrow one";
+  EXPECT_EQ(pack_width(std::array{at(8, 8, 2), at(16, 8, 4)}), 4) << "which lie on eight bytes";
+  EXPECT_EQ(pack_width(std::array{at(4, 8, 4)}), 1) << "not on 16 bytes";
+  EXPECT_EQ(pack_width(std::array{at(0, 6, 4)}), 1) << "not a multiple";
+  EXPECT_EQ(pack_width(std::array{at(0, 8, 4), at(0, 2, 4)}), 1) << "a suffix that is not";
+}
+
+// Every element of the shape, in row-major order, through the walk.
+std::vector<std::pair<std::int64_t, std::int64_t>> steps(const Walk& walk) {
+  std::vector<std::pair<std::int64_t, std::int64_t>> found;
+  for (std::int64_t i = 0; i < walk.numel; ++i) {
+    std::int64_t rest = i, from = 0, to = 0;
+    for (int axis = walk.axes - 1; axis >= 0; --axis) {
+      const auto a = static_cast<std::size_t>(axis);
+      from += rest % walk.extents[a] * walk.from[a];
+      to += rest % walk.extents[a] * walk.to[a];
+      rest /= walk.extents[a];
+    }
+    found.emplace_back(from, to);
+  }
+  return found;
+}
+
+std::vector<std::pair<std::int64_t, std::int64_t>> by_hand(const Tensor& from, const Tensor& to) {
+  std::vector<std::pair<std::int64_t, std::int64_t>> found;
+  for (std::int64_t i = 0; i < to.dim(0); ++i)
+    for (std::int64_t j = 0; j < to.dim(1); ++j)
+      for (std::int64_t k = 0; k < to.dim(2); ++k)
+        found.emplace_back(i * from.stride(0) + j * from.stride(1) + k * from.stride(2),
+                           i * to.stride(0) + j * to.stride(1) + k * to.stride(2));
+  return found;
+}
+
+TEST(Walk, GoesThroughBothViewsInOrderWithAsFewAxesAsTheyHave) {
+  const Tensor dense = host_tensor(DType::f32, {4, 6, 10});
+  EXPECT_EQ(walk_of(dense, dense).axes, 1);
+  const Tensor part = host_tensor(DType::f32, {4, 6, 12}).slice(2, 1, 11);
+  EXPECT_EQ(walk_of(part, dense).axes, 2) << "rows of both follow each other";
+  const Tensor turned = host_tensor(DType::f32, {10, 6, 4}).transpose(0, 2);
+  EXPECT_EQ(walk_of(turned, dense).axes, 3);
+  const Tensor one = host_tensor(DType::f32, {1, 6, 1});
+  EXPECT_EQ(walk_of(one, one).axes, 1);
+  EXPECT_EQ(walk_of(host_tensor(DType::f32, {1, 1, 1}), host_tensor(DType::f32, {1, 1, 1})).axes, 0);
+  for (const auto& [from, to] : {std::pair{dense, dense}, {part, dense}, {dense, part}, {turned, dense}, {turned, part}, {one, one}})
+    EXPECT_EQ(steps(walk_of(from, to)), by_hand(from, to)) << from.shape().str();
+}
+
+}  // namespace
+}  // namespace strata::cuda
