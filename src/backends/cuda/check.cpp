@@ -16,8 +16,9 @@ struct Judgement {
 Judgement judge(cudaError_t code) {
   switch (code) {
     case cudaErrorInsufficientDriver:
-      return {ErrorKind::environment, "there is no driver, or it is older than the CUDA this was built with: nvidia-smi "
-                                      "says which it is; --backend cpu works without"};
+      return {ErrorKind::environment,
+              "there is no driver, or it is older than the CUDA this was built with: nvidia-smi "
+              "says which it is; --backend cpu works without"};
     case cudaErrorNoDevice:
       return {ErrorKind::environment,
               "is there a GPU (nvidia-smi), and does CUDA_VISIBLE_DEVICES or the job's allocation show it?"};
@@ -26,7 +27,8 @@ Judgement judge(cudaError_t code) {
       return {ErrorKind::environment, "use a smaller batch, activation checkpointing, or more ranks"};
     case cudaErrorNoKernelImageForDevice:
     case cudaErrorUnsupportedPtxVersion:
-      return {ErrorKind::environment, "build for this device: -DCMAKE_CUDA_ARCHITECTURES=... (strata info says which it is)"};
+      return {ErrorKind::environment,
+              "build for this device: -DCMAKE_CUDA_ARCHITECTURES=... (strata info says which it is)"};
     case cudaErrorDevicesUnavailable:
     case cudaErrorSystemDriverMismatch:
     case cudaErrorSystemNotReady:
@@ -40,13 +42,13 @@ Judgement judge(cudaError_t code) {
 
 void fail_for(cudaError_t code, std::string_view what, std::source_location where) {
   const Judgement judgement = judge(code);
-  fail(judgement.kind, "cuda",
-       fmt::format("{}: {} ({})", what, cudaGetErrorString(code), cudaGetErrorName(code)), judgement.hint, where);
+  fail(judgement.kind, "cuda", fmt::format("{}: {} ({})", what, cudaGetErrorString(code), cudaGetErrorName(code)),
+       judgement.hint, where);
 }
 
 void fail_for(cublasStatus_t code, std::string_view what, std::source_location where) {
-  const bool memory = code == CUBLAS_STATUS_ALLOC_FAILED, machine = code == CUBLAS_STATUS_NOT_INITIALIZED ||
-                                                                    code == CUBLAS_STATUS_ARCH_MISMATCH;
+  const bool memory = code == CUBLAS_STATUS_ALLOC_FAILED,
+             machine = code == CUBLAS_STATUS_NOT_INITIALIZED || code == CUBLAS_STATUS_ARCH_MISMATCH;
   fail(memory || machine ? ErrorKind::environment : ErrorKind::internal, "cublasLt",
        fmt::format("{}: {}", what, cublasLtGetStatusString(code)),
        memory ? "use a smaller batch, activation checkpointing, or more ranks" : "", where);

@@ -4,20 +4,13 @@
 #include <cmath>
 #include <cstring>
 
-#include "backends/cuda/backend.hpp"
-#include "backends/cuda/check.hpp"
-#include "backends/cuda/launch.hpp"
+#include "backends/cuda/launch.cuh"
 #include "backends/cuda/register.hpp"
 #include "backends/cuda/types.cuh"
 #include "strata/ops/copy.hpp"
 
 namespace strata::cuda {
 namespace {
-
-__device__ __forceinline__ std::int64_t first_item() {
-  return static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-}
-__device__ __forceinline__ std::int64_t all_items() { return static_cast<std::int64_t>(gridDim.x) * blockDim.x; }
 
 // T: an unsigned integer of the elements' size.
 template <class T>
@@ -91,30 +84,25 @@ void copy(const ops::Copy&, Inputs in, Outputs out, Context& ctx) {
     return check(cudaMemcpyAsync(out[0].raw(), in[0].raw(), out[0].bytes(), cudaMemcpyDeviceToDevice, stream), "copy");
   const Launch shape = over(n);
   with_size(size_of(out[0].dtype()), [&]<class T>(T) {
-    copy_views<<<shape.blocks, shape.threads, 0, stream>>>(pointer<const T>(in[0]), pointer<T>(out[0]), walk);
+    launch("copy_views", copy_views<T>, shape, ctx, pointer<const T>(in[0]), pointer<T>(out[0]), walk);
   });
-  check_launch("copy_views");
 }
 
 void cast(const ops::Cast&, Inputs in, Outputs out, Context& ctx) {
   const std::int64_t n = out[0].numel();
   if (n == 0) return;
-  const cudaStream_t stream = stream_of(ctx);
-  const int width = pack_width(std::array{Operand{in[0].raw(), n, size_of(in[0].dtype())},
-                                          Operand{out[0].raw(), n, size_of(out[0].dtype())}});
+  const int width = pack_width(
+      std::array{Operand{in[0].raw(), n, size_of(in[0].dtype())}, Operand{out[0].raw(), n, size_of(out[0].dtype())}});
   const Launch shape = over(n / width);
   with_type(in[0].dtype(), [&]<class From>(From) {
     with_type(out[0].dtype(), [&]<class To>(To) {
       constexpr int V = 16 / (sizeof(To) > sizeof(From) ? sizeof(To) : sizeof(From));
       if (width == 1)
-        convert<To, From, 1>
-            <<<shape.blocks, shape.threads, 0, stream>>>(pointer<From>(in[0]), pointer<To>(out[0]), n);
+        launch("convert", convert<To, From, 1>, shape, ctx, pointer<From>(in[0]), pointer<To>(out[0]), n);
       else
-        convert<To, From, V>
-            <<<shape.blocks, shape.threads, 0, stream>>>(pointer<From>(in[0]), pointer<To>(out[0]), n / V);
+        launch("convert", convert<To, From, V>, shape, ctx, pointer<From>(in[0]), pointer<To>(out[0]), n / V);
     });
   });
-  check_launch("convert");
 }
 
 // The bits of `value` in an element type, in the low bytes.
@@ -141,14 +129,12 @@ void fill(const ops::Fill& op, Inputs, Outputs out, Context& ctx) {
   if (n == 0) return;
   const cudaStream_t stream = stream_of(ctx);
   const std::uint64_t bits = bits_of(op.value, out[0].dtype());
-  if (bits == 0 && out[0].is_dense())
-    return check(cudaMemsetAsync(out[0].raw(), 0, out[0].bytes(), stream), "fill");
+  if (bits == 0 && out[0].is_dense()) return check(cudaMemsetAsync(out[0].raw(), 0, out[0].bytes(), stream), "fill");
   const Walk walk = walk_of(out[0], out[0]);
   const Launch shape = over(n);
   with_size(size_of(out[0].dtype()), [&]<class T>(T) {
-    fill_view<<<shape.blocks, shape.threads, 0, stream>>>(static_cast<T>(bits), pointer<T>(out[0]), walk);
+    launch("fill_view", fill_view<T>, shape, ctx, static_cast<T>(bits), pointer<T>(out[0]), walk);
   });
-  check_launch("fill_view");
 }
 
 }  // namespace

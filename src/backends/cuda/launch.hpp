@@ -14,6 +14,8 @@ namespace strata::cuda {
 
 struct Launch {
   unsigned blocks = 0, threads = 0;
+  unsigned rows = 1;       // of blocks: the grid's y
+  std::size_t shared = 0;  // bytes of dynamic shared memory a block
   bool operator==(const Launch&) const = default;
 };
 
@@ -23,7 +25,8 @@ inline constexpr std::int64_t kMostBlocks = 132 * 16;
 
 // `items` > 0 threads' worth of work.
 inline Launch over(std::int64_t items) {
-  return {static_cast<unsigned>(std::clamp<std::int64_t>((items + kThreads - 1) / kThreads, 1, kMostBlocks)), kThreads};
+  return {.blocks = static_cast<unsigned>(std::clamp<std::int64_t>((items + kThreads - 1) / kThreads, 1, kMostBlocks)),
+          .threads = kThreads};
 }
 
 // Elements that one thread moves at a time: 16 bytes of the widest type, where all pointers lie on 16 bytes and all

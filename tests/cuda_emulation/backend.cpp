@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The backend that emulated kernels run on: host memory, the cuda table, and what of the runtime kernels' files call.
+#include <cuda_runtime_api.h>
+
+#include <cstring>
+
+#include "backends/cuda/backend.hpp"
+#include "backends/cuda/check.hpp"
+#include "backends/cuda/cuda.hpp"
+#include "strata/base/error.hpp"
+#include "strata/runtime/host_backend.hpp"
+#include "tests/conformance/backends.hpp"
+
+extern "C" {
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind, cudaStream_t) {
+  std::memmove(to, from, bytes);
+  return cudaSuccess;
+}
+cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t) {
+  std::memset(to, value, bytes);
+  return cudaSuccess;
+}
+cudaError_t cudaGetLastError() { return cudaSuccess; }
+}
+
+namespace strata {
+namespace cuda {
+
+cudaStream_t stream_of(const Context&) { return nullptr; }
+void fail_for(cudaError_t, std::string_view what, std::source_location where) {
+  fail(ErrorKind::internal, "emulation", what, "", where);
+}
+
+}  // namespace cuda
+
+namespace conformance {
+
+void add_built_backends(std::deque<TestBackend>& backends) {
+  backends.push_back({"cuda emulated", make_host_backend("cuda emulated", HostMemory::returned), make_cuda_table()});
+  backends.back().table.set_fallback(&backends.front().table);
+}
+
+}  // namespace conformance
+}  // namespace strata
