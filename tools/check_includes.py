@@ -24,7 +24,7 @@ CHECKED_FOLDERS = ENGINE_FOLDERS + ("tests", "perf", "tools", "cmake", "scripts"
 
 # Third-party headers: a pattern of the include, and the paths (prefixes) that may open it.
 LIBRARIES = [
-    ("CUDA", r"(cuda|cublas|cudnn|curand|cusolver|cusparse|cuComplex|nvtx|cub/|thrust/)", ["src/backends/cuda/", "parallel/comm/nccl"]),
+    ("CUDA", r"(cuda|cublas|cudnn|curand|cusolver|cusparse|cuComplex|nvtx|cub/|thrust/)", ["src/backends/cuda/", "parallel/comm/nccl", "tests/cuda_emulation/"]),
     ("NCCL", r"nccl", ["parallel/comm/nccl"]),
     ("oneDNN", r"(dnnl|oneapi/)", ["src/backends/cpu/"]),
     ("OpenMP", r"omp\.h", ["src/backends/cpu/"]),
@@ -48,7 +48,7 @@ LIBRARIES = [
     ("Google Benchmark", r"benchmark/", ["perf/"]),
     ("fmt", r"fmt/", [""]),
 ]
-POSIX = re.compile(r"(sys/[a-z_]+|unistd|fcntl|signal|pthread|sched|execinfo|dlfcn|dirent|fnmatch|poll|stdlib|string|malloc|cxxabi|spawn|features)\.h$")
+POSIX = re.compile(r"(sys/[a-z_]+|ucontext|unistd|fcntl|signal|pthread|sched|execinfo|dlfcn|dirent|fnmatch|poll|stdlib|string|malloc|cxxabi|spawn|features)\.h$")
 
 # Headers that the build writes, and the one floor that reads each.
 GENERATED = {"build_info.hpp": "app"}

@@ -62,7 +62,8 @@ void print_kernels() {
       cell += cell.empty() ? entry->kernel : ", " + entry->kernel;
     }
   }
-  section(fmt::format("kernels of {} ops (where cpu has none, the reference serves; what cuda lacks, it refuses)", kernels.size()));
+  section(fmt::format("kernels of {} ops (where cpu has none, the reference serves; what cuda lacks, it refuses)",
+                      kernels.size()));
   std::map<std::string_view, std::size_t> width;
   for (const auto& [op, cells] : kernels) {
     width["op"] = std::max(width["op"], op.size());

@@ -23,10 +23,10 @@ std::vector<Fact> cuda_facts() {
   const CudaDevices found = cuda_devices();
   if (found.devices.empty()) facts.push_back({"CUDA devices", "none: " + found.why_none});
   for (const auto& device : found.devices)
-    facts.push_back({fmt::format("CUDA device {}", device.index),
-                     fmt::format("{}, compute capability {}.{}, {} multiprocessors, {:.1f} GiB", device.name,
-                                 device.major, device.minor, device.multiprocessors,
-                                 static_cast<double>(device.memory_bytes) / (1 << 30))});
+    facts.push_back(
+        {fmt::format("CUDA device {}", device.index),
+         fmt::format("{}, compute capability {}.{}, {} multiprocessors, {:.1f} GiB", device.name, device.major,
+                     device.minor, device.multiprocessors, static_cast<double>(device.memory_bytes) / (1 << 30))});
   return facts;
 }
 

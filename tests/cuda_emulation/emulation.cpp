@@ -112,9 +112,7 @@ unsigned char* shared_bytes() { return machine.shared.data(); }
 unsigned lane() { return machine.current % kWarp; }
 void barrier() { meet(machine.block, machine.alive); }
 
-void warp_barrier(unsigned mask) {
-  meet(warp().meeting, static_cast<unsigned>(std::popcount(mask & warp().alive)));
-}
+void warp_barrier(unsigned mask) { meet(warp().meeting, static_cast<unsigned>(std::popcount(mask & warp().alive))); }
 
 std::uint64_t exchange(unsigned mask, std::uint64_t bits, unsigned from_lane) {
   Warp& mine = warp();
@@ -126,8 +124,9 @@ std::uint64_t exchange(unsigned mask, std::uint64_t bits, unsigned from_lane) {
 }
 
 void run(unsigned blocks, unsigned rows, unsigned threads, std::size_t shared, const std::function<void()>& body) {
-  STRATA_CHECK(threads > 0 && threads <= kMostThreads && blocks > 0 && rows > 0 && rows <= 65535 && shared <= 227 * 1024,
-               internal, "emulation", "a launch that no device takes");
+  STRATA_CHECK(
+      threads > 0 && threads <= kMostThreads && blocks > 0 && rows > 0 && rows <= 65535 && shared <= 227 * 1024,
+      internal, "emulation", "a launch that no device takes");
   while (machine.fibers.size() < threads) {
     auto& fiber = machine.fibers.emplace_back();
     fiber.stack = std::make_unique<unsigned char[]>(kStack);

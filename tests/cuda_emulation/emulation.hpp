@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Runs the kernels of src/backends/cuda on the host, so that their arithmetic and their indexes are judged on machines
-// without a device: conformance_cuda_emulated. Every thread of a block is a fiber; a barrier or a warp exchange lets the
-// others go on, and threads that wait for each other for ever are an error. Blocks run one after the other, so races
-// between blocks, memory order and speed are not seen here. Included by launch.cuh; what a kernel may say beyond C++
-// is below.
+// without a device: conformance_cuda_emulated. Every thread of a block is a fiber; a barrier or a warp exchange lets
+// the others go on, and threads that wait for each other for ever are an error. Blocks run one after the other, so
+// races between blocks, memory order and speed are not seen here. Included by launch.cuh; what a kernel may say beyond
+// C++ is below.
 #pragma once
 
 #include <cuda_bf16.h>
 #include <cuda_runtime_api.h>
-#include <math.h>
 
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <functional>
@@ -59,8 +59,7 @@ inline void __syncwarp(unsigned mask = 0xffffffffu) { strata::cuda::emulation::w
 inline void __threadfence() {}
 template <class T>
 T __shfl_xor_sync(unsigned mask, T value, int lanes) {
-  return strata::cuda::emulation::shuffled(mask, value,
-                                           strata::cuda::emulation::lane() ^ static_cast<unsigned>(lanes));
+  return strata::cuda::emulation::shuffled(mask, value, strata::cuda::emulation::lane() ^ static_cast<unsigned>(lanes));
 }
 template <class T>
 T __shfl_down_sync(unsigned mask, T value, unsigned by) {
@@ -92,6 +91,7 @@ T atomicMax(T* at, T value) {
   *at = before < value ? value : before;
   return before;
 }
+using std::isfinite, std::isinf, std::isnan;
 inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
 inline double rsqrt(double x) { return 1.0 / std::sqrt(x); }
 inline float __expf(float x) { return std::exp(x); }

@@ -8,10 +8,6 @@
 #include "backends/cuda/check.hpp"
 #include "backends/cuda/launch.hpp"
 
-#ifdef STRATA_CUDA_EMULATION
-#include "tests/cuda_emulation/emulation.hpp"
-#endif
-
 namespace strata::cuda {
 
 // `name`: for the error of a launch that could not be made.

@@ -67,7 +67,8 @@ TEST(Walk, GoesThroughBothViewsInOrderWithAsFewAxesAsTheyHave) {
   const Tensor one = host_tensor(DType::f32, {1, 6, 1});
   EXPECT_EQ(walk_of(one, one).axes, 1);
   EXPECT_EQ(walk_of(host_tensor(DType::f32, {1, 1, 1}), host_tensor(DType::f32, {1, 1, 1})).axes, 0);
-  for (const auto& [from, to] : {std::pair{dense, dense}, {part, dense}, {dense, part}, {turned, dense}, {turned, part}, {one, one}})
+  for (const auto& [from, to] :
+       {std::pair{dense, dense}, {part, dense}, {dense, part}, {turned, dense}, {turned, part}, {one, one}})
     EXPECT_EQ(steps(walk_of(from, to)), by_hand(from, to)) << from.shape().str();
 }
 
