@@ -7,6 +7,7 @@
 #include "backends/cuda/backend.hpp"
 #include "backends/cuda/check.hpp"
 #include "backends/cuda/cuda.hpp"
+#include "backends/cuda/product.hpp"
 #include "strata/base/error.hpp"
 #include "strata/runtime/host_backend.hpp"
 #include "tests/conformance/backends.hpp"
@@ -27,6 +28,7 @@ namespace strata {
 namespace cuda {
 
 cudaStream_t stream_of(const Context&) { return nullptr; }
+bool multiply_with_cublaslt(const Product&, Context&) { return false; }
 void fail_for(cudaError_t, std::string_view what, std::source_location where) {
   fail(ErrorKind::internal, "emulation", what, "", where);
 }

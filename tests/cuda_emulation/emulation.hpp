@@ -19,6 +19,8 @@
 
 #undef __shared__
 #define __shared__ static  // a block at a time, on one host thread
+#undef __launch_bounds__
+#define __launch_bounds__(...)
 
 namespace strata::cuda::emulation {
 

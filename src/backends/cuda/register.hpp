@@ -6,7 +6,24 @@
 
 namespace strata::cuda {
 
+void register_attention(KernelTable& table);
+void register_concat(KernelTable& table);
 void register_copy(KernelTable& table);
+void register_cross_entropy(KernelTable& table);
+void register_dropout(KernelTable& table);
 void register_elementwise(KernelTable& table);
+void register_exp(KernelTable& table);
+void register_gather(KernelTable& table);
+void register_gelu(KernelTable& table);
+void register_l2_normalize(KernelTable& table);
+void register_layer_norm(KernelTable& table);
+void register_matmul(KernelTable& table);
+void register_patches(KernelTable& table);
+void register_reduce(KernelTable& table);
+void register_regroup(KernelTable& table);
+void register_resample(KernelTable& table);
+void register_sigmoid_cross_entropy(KernelTable& table);
+void register_softmax(KernelTable& table);
+void register_step(KernelTable& table);
 
 }  // namespace strata::cuda
