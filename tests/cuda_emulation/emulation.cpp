@@ -78,20 +78,22 @@ void enter() {
   // swapcontext back: uc_link does it.
 }
 
+void prepare(unsigned t) {
+  Fiber& fiber = machine.fibers[t];
+  fiber.done = false;
+  getcontext(&fiber.context);
+  fiber.context.uc_stack = {.ss_sp = fiber.stack.get(), .ss_flags = 0, .ss_size = kStack};
+  fiber.context.uc_link = &machine.scheduler;
+  makecontext(&fiber.context, enter, 0);
+  Warp& of = machine.warps[t / kWarp];
+  if (t % kWarp == 0) of = {};
+  of.alive |= 1u << (t % kWarp);
+}
+
 void run_block(unsigned threads) {
   machine.alive = threads;
   machine.block = {};
-  for (unsigned t = 0; t < threads; ++t) {
-    Fiber& fiber = machine.fibers[t];
-    fiber.done = false;
-    getcontext(&fiber.context);
-    fiber.context.uc_stack = {.ss_sp = fiber.stack.get(), .ss_flags = 0, .ss_size = kStack};
-    fiber.context.uc_link = &machine.scheduler;
-    makecontext(&fiber.context, enter, 0);
-    Warp& of = machine.warps[t / kWarp];
-    if (t % kWarp == 0) of = {};
-    of.alive |= 1u << (t % kWarp);
-  }
+  for (unsigned t = 0; t < threads; ++t) prepare(t);
   while (machine.alive > 0) {
     const unsigned before = machine.progress;
     for (unsigned t = 0; t < threads; ++t) {

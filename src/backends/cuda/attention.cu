@@ -69,9 +69,9 @@ __global__ void __launch_bounds__(Tiles<Accumulation<T>, D>::kThreads)
   using Tile = Tiles<A, D>;
   A *const q = dynamic_shared<A>(), *const k = q + Tile::kOwnSize, *const v = k + Tile::kOtherSize,
            *const weights = v + Tile::kOtherSize;
-  const Work work = find_work<Tile::kOwn>(x.q_offsets, x.k_offsets, x.segments);
+  const Work work = find_work<Tile::kOwnRows>(x.q_offsets, x.k_offsets, x.segments);
   if (work.begin >= work.end) return;
-  load<D, Tile::kOwn>(q, x.q, work.begin, work.end, x.head_width);
+  load<D, Tile::kOwnRows>(q, x.q, work.begin, work.end, x.head_width);
   A sums[kDown][D / kAcross] = {};
   Softmax<A> state;
   for (int i = 0; i < kDown; ++i) state.largest[i] = -std::numeric_limits<A>::infinity(), state.sum[i] = 0;
@@ -121,10 +121,10 @@ __global__ void __launch_bounds__(Tiles<Accumulation<T>, D>::kThreads)
   using Tile = Tiles<A, D>;
   A *const q = dynamic_shared<A>(), *const d_o = q + Tile::kOwnSize, *const k = d_o + Tile::kOwnSize,
            *const v = k + Tile::kOtherSize, *const weights = v + Tile::kOtherSize;
-  const Work work = find_work<Tile::kOwn>(x.q_offsets, x.k_offsets, x.segments);
+  const Work work = find_work<Tile::kOwnRows>(x.q_offsets, x.k_offsets, x.segments);
   if (work.begin >= work.end) return;
-  load<D, Tile::kOwn>(q, x.q, work.begin, work.end, x.head_width);
-  load<D, Tile::kOwn>(d_o, y.d_o, work.begin, work.end, x.head_width);
+  load<D, Tile::kOwnRows>(q, x.q, work.begin, work.end, x.head_width);
+  load<D, Tile::kOwnRows>(d_o, y.d_o, work.begin, work.end, x.head_width);
   A sums[kDown][D / kAcross] = {}, lse[kDown] = {}, delta[kDown] = {}, factors[kDown];
 #pragma unroll
   for (int i = 0; i < kDown; ++i) {
@@ -162,10 +162,10 @@ __global__ void __launch_bounds__(Tiles<Accumulation<T>, D>::kThreads)
   using Tile = Tiles<A, D>;
   A *const k = dynamic_shared<A>(), *const v = k + Tile::kOwnSize, *const q = v + Tile::kOwnSize,
            *const d_o = q + Tile::kOtherSize, *const weights = d_o + Tile::kOtherSize;
-  const Work work = find_work<Tile::kOwn>(x.k_offsets, x.q_offsets, x.segments);
+  const Work work = find_work<Tile::kOwnRows>(x.k_offsets, x.q_offsets, x.segments);
   if (work.begin >= work.end) return;
-  load<D, Tile::kOwn>(k, x.k, work.begin, work.end, x.head_width);
-  load<D, Tile::kOwn>(v, x.v, work.begin, work.end, x.head_width);
+  load<D, Tile::kOwnRows>(k, x.k, work.begin, work.end, x.head_width);
+  load<D, Tile::kOwnRows>(v, x.v, work.begin, work.end, x.head_width);
   A k_sums[kDown][D / kAcross] = {}, v_sums[kDown][D / kAcross] = {}, k_factors[kDown], v_factors[kDown];
   for (int i = 0; i < kDown; ++i) k_factors[i] = x.scale, v_factors[i] = 1;
   for (std::int64_t at = work.first; at < work.last; at += Tile::kOther) {
@@ -235,7 +235,7 @@ void launch_tiles(const char* name, void (*kernel)(Parameters...), const Tensor&
                   std::int64_t head_width, int owned, const Context& ctx, const Arguments&... arguments) {
   if (own.numel() == 0) return;
   const Launch shape{
-      .blocks = static_cast<unsigned>(own.dim(0) / Tile::kOwn + segments),
+      .blocks = static_cast<unsigned>(own.dim(0) / Tile::kOwnRows + segments),
       .threads = Tile::kThreads,
       .rows = static_cast<unsigned>(own.dim(1) / head_width),
       .shared = sizeof(A) * static_cast<std::size_t>(owned * Tile::kOwnSize + 2 * Tile::kOtherSize + Tile::kWeights)};

@@ -15,11 +15,13 @@ inline constexpr int kAcross = 16, kDown = 4;
 template <class A, int D>
 struct Tiles {
   static constexpr int kPack = 16 / sizeof(A);
-  static constexpr int kOwn = (sizeof(A) == 4 ? 64 : 32) / (D <= 64 ? 1 : 2), kOther = kOwn < 32 ? kOwn : 32;  // rows
-  static constexpr int kThreads = kOwn / kDown * kAcross;
+  static constexpr int kOwnRows = (sizeof(A) == 4 ? 64 : 32) / (D <= 64 ? 1 : 2),
+                       kOther = kOwnRows < 32 ? kOwnRows : 32;  // rows
+  static constexpr int kThreads = kOwnRows / kDown * kAcross;
   // From one row to the next in shared memory: not in the same banks.
   static constexpr int kStride = D + kPack, kWeightStride = kOther + kPack;
-  static constexpr int kOwnSize = kOwn * kStride, kOtherSize = kOther * kStride, kWeights = kOwn * kWeightStride;
+  static constexpr int kOwnSize = kOwnRows * kStride, kOtherSize = kOther * kStride,
+                       kWeights = kOwnRows * kWeightStride;
 };
 
 template <class T>
