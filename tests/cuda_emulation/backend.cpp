@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The backend that emulated kernels run on: host memory, the cuda table, and what of the runtime kernels' files call.
 #include <cuda_runtime_api.h>
+#include <fmt/format.h>
 
 #include <cstring>
 
 #include "backends/cuda/backend.hpp"
 #include "backends/cuda/check.hpp"
 #include "backends/cuda/cuda.hpp"
-#include "backends/cuda/product.hpp"
+#include "backends/cuda/product_choices.hpp"
 #include "strata/base/error.hpp"
 #include "strata/runtime/host_backend.hpp"
 #include "tests/conformance/backends.hpp"
@@ -28,7 +29,13 @@ namespace strata {
 namespace cuda {
 
 cudaStream_t stream_of(const Context&) { return nullptr; }
-bool multiply_with_cublaslt(const Product&, Context&) { return false; }
+ProductTools product_tools(const Context&) {
+  static ProductChoices choices;
+  return {nullptr, choices};
+}
+void fail_for(cublasStatus_t code, std::string_view what, std::source_location where) {
+  fail(ErrorKind::internal, "emulation", fmt::format("{}: status {}", what, static_cast<int>(code)), "", where);
+}
 void fail_for(cudaError_t, std::string_view what, std::source_location where) {
   fail(ErrorKind::internal, "emulation", what, "", where);
 }

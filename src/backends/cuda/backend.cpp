@@ -231,6 +231,11 @@ cudaStream_t stream_of(const Context& ctx) {
   return backend.stream(ctx.stream());
 }
 
+ProductTools product_tools(const Context& ctx) {
+  CudaBackend& backend = cuda_backend(ctx);
+  return {backend.cublas(), backend.products()};
+}
+
 }  // namespace cuda
 
 std::shared_ptr<Backend> make_cuda_backend(const CudaOptions& options) {

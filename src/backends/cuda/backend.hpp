@@ -13,12 +13,11 @@
 #include <mutex>
 #include <vector>
 
+#include "backends/cuda/product_choices.hpp"
 #include "strata/runtime/caching_allocator.hpp"
 #include "strata/runtime/context.hpp"
 
 namespace strata::cuda {
-
-class ProductChoices;  // cublaslt.cpp
 
 class CudaBackend final : public Backend {
  public:
@@ -50,7 +49,7 @@ class CudaBackend final : public Backend {
   // Made at first use. cuDNN's works on one stream at a time: whoever uses it sets the stream under this lock.
   cublasLtHandle_t cublas();
   cudnnHandle_t cudnn();
-  ProductChoices& products();  // algorithms by shape
+  ProductChoices& products() { return products_; }
   std::mutex& cudnn_lock() { return cudnn_lock_; }
 
  private:
@@ -61,8 +60,8 @@ class CudaBackend final : public Backend {
   cudaStream_t default_ = nullptr;
   std::unique_ptr<CachingAllocator> allocator_;
   std::unique_ptr<Staging> staging_;
-  std::shared_ptr<ProductChoices> products_;
-  std::once_flag products_once_, cublas_once_, cudnn_once_;
+  ProductChoices products_;
+  std::once_flag cublas_once_, cudnn_once_;
   cublasLtHandle_t cublas_ = nullptr;
   cudnnHandle_t cudnn_ = nullptr;
   std::mutex cudnn_lock_;

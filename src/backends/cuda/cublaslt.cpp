@@ -8,14 +8,11 @@
 
 #include <algorithm>
 #include <bit>
-#include <map>
-#include <memory>
-#include <mutex>
-#include <tuple>
 
 #include "backends/cuda/backend.hpp"
 #include "backends/cuda/check.hpp"
 #include "backends/cuda/product.hpp"
+#include "backends/cuda/product_choices.hpp"
 
 namespace strata::cuda {
 namespace {
@@ -66,9 +63,9 @@ void describe(Layout& layout, DType dtype, std::int64_t rows, std::int64_t colum
         "cublasLtMatrixLayoutSetAttribute");
 }
 
-// All that an algorithm was chosen for.
-using Key = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t, int, std::int64_t, std::int64_t,
-                       std::int64_t, std::int64_t, int, std::uint32_t>;
+using Key = ProductChoices::Key;
+using Choice = ProductChoices::Choice;
+
 Key key_of(const Product& p) {
   const auto flag = [](bool on, int bit) { return on ? 1 << bit : 0; };
   const int form = flag(p.transpose_a, 0) | flag(p.transpose_b, 1) | flag(p.bias != nullptr, 2) |
@@ -77,36 +74,6 @@ Key key_of(const Product& p) {
   const auto least = std::min({alignment_of(p.a), alignment_of(p.b), alignment_of(p.y)});
   return {p.m, p.n, p.k, p.batches, form, p.lda, p.ldb, p.ldy, p.residual != nullptr ? p.ld_residual : 0, types, least};
 }
-
-struct Choice {
-  bool served = false;
-  cublasLtMatmulAlgo_t algorithm{};
-  std::size_t workspace = 0;
-};
-
-}  // namespace
-
-// Of one device: kept with its backend.
-class ProductChoices {
- public:
-  template <class Make>
-  Choice of(const Key& key, const Make& make) {
-    const std::scoped_lock lock(mutex_);
-    const auto at = known_.find(key);
-    return at != known_.end() ? at->second : known_.emplace(key, make()).first->second;
-  }
-
- private:
-  std::mutex mutex_;
-  std::map<Key, Choice> known_;
-};
-
-ProductChoices& CudaBackend::products() {
-  std::call_once(products_once_, [this] { products_ = std::make_shared<ProductChoices>(); });
-  return *products_;
-}
-
-namespace {
 
 struct Call {
   Description description;
@@ -163,15 +130,15 @@ Choice choose(const Product& p, const Call& call, cublasLtHandle_t handle) {
 
 bool multiply_with_cublaslt(const Product& p, Context& ctx) {
   if (p.k == 0) return false;
-  CudaBackend& backend = cuda_backend(ctx);
+  const ProductTools tools = product_tools(ctx);
   const Call call(p);
-  const Choice choice = backend.products().of(key_of(p), [&] { return choose(p, call, backend.cublas()); });
+  const Choice choice = tools.choices.of(key_of(p), [&] { return choose(p, call, tools.handle); });
   if (!choice.served) return false;
   const Tensor workspace = ctx.empty(DType::u8, {static_cast<std::int64_t>(choice.workspace)});
   const double one64 = 1, beta64 = p.residual != nullptr ? 1 : 0;
   const float one32 = 1, beta32 = static_cast<float>(beta64);
   const bool wide = p.in == DType::f64;
-  check(cublasLtMatmul(backend.cublas(), call.description.value, wide ? static_cast<const void*>(&one64) : &one32, p.b,
+  check(cublasLtMatmul(tools.handle, call.description.value, wide ? static_cast<const void*>(&one64) : &one32, p.b,
                        call.a.value, p.a, call.b.value, wide ? static_cast<const void*>(&beta64) : &beta32,
                        p.residual != nullptr ? p.residual : p.y, call.c.value, p.y, call.y.value, &choice.algorithm,
                        workspace.raw(), choice.workspace, stream_of(ctx)),

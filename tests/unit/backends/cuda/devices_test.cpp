@@ -29,7 +29,8 @@ TEST(Devices, TheLauncherSaysWhichRankOfTheNodeThisIs) {
 }
 
 TEST(Devices, AreChosenByNumberOrInTurn) {
-  const CudaDevices two{{{.index = 0}, {.index = 1}}, ""};
+  CudaDevices two;
+  two.devices.resize(2);
   EXPECT_EQ(choose_device(1, two), 1);
   EXPECT_NE(fixtures::message_of([&] { choose_device(2, two); }, ErrorKind::environment).find("there are 2, from 0"),
             std::string::npos);
