@@ -19,8 +19,10 @@ while [ $# -gt 0 ]; do
 done
 programs=(strata tests/conformance tests/gradient tests/unit_backends tests/unit_runtime)
 
-if [ -z "$from" ] && [ ! -x "$build/bin/strata" ]; then
-  cmake --preset cuda-release -S "$here"
+missing=0
+for program in "${programs[@]}"; do [ -x "$build/bin/$program" ] || missing=1; done
+if [ -z "$from" ] && [ $missing -eq 1 ]; then
+  [ -f "$build/CMakeCache.txt" ] || cmake --preset cuda-release -S "$here" -B "$build"
   cmake --build "$build" --parallel "$(nproc)" --target strata conformance gradient unit_backends unit_runtime
 fi
 
