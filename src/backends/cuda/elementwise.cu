@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "backends/cuda/launch.cuh"
+#include "backends/cuda/map.cuh"
 #include "backends/cuda/register.hpp"
-#include "backends/cuda/types.cuh"
 #include "strata/ops/elementwise.hpp"
 
 namespace strata::cuda {
@@ -32,15 +31,13 @@ __global__ void combine(const T* a, const U* b, T* y, std::int64_t packs, std::i
   }
 }
 
-template <class T, int V>
-__global__ void multiply(const T* x, T* y, std::int64_t packs, double alpha) {
-  for (std::int64_t i = first_item(); i < packs; i += all_items()) {
-    auto p = reinterpret_cast<const Pack<T, V>*>(x)[i];
-#pragma unroll
-    for (int k = 0; k < V; ++k) p.v[k] = narrow<T>(static_cast<Accumulation<T>>(alpha) * widen(p.v[k]));
-    reinterpret_cast<Pack<T, V>*>(y)[i] = p;
+struct Multiple {
+  double alpha;
+  template <class A>
+  __device__ A operator()(A x) const {
+    return static_cast<A>(alpha) * x;
   }
-}
+};
 
 template <class F>
 void pairwise(Inputs in, const Tensor& out, F f, Context& ctx) {
@@ -67,18 +64,7 @@ void add(const ops::Add&, Inputs in, Outputs out, Context& ctx) { pairwise(in, o
 void mul(const ops::Mul&, Inputs in, Outputs out, Context& ctx) { pairwise(in, out[0], Product{}, ctx); }
 
 void scale(const ops::Scale& op, Inputs in, Outputs out, Context& ctx) {
-  const std::int64_t n = out[0].numel();
-  if (n == 0) return;
-  const std::size_t element = size_of(out[0].dtype());
-  const int width = pack_width(std::array{Operand{in[0].raw(), n, element}, Operand{out[0].raw(), n, element}});
-  const Launch shape = over(n / width);
-  with_floating(out[0].dtype(), [&]<class T>(T) {
-    if (width == 1)
-      launch("multiply", multiply<T, 1>, shape, ctx, pointer<T>(in[0]), pointer<T>(out[0]), n, op.alpha);
-    else
-      launch("multiply", multiply<T, 16 / sizeof(T)>, shape, ctx, pointer<T>(in[0]), pointer<T>(out[0]),
-             n / static_cast<std::int64_t>(16 / sizeof(T)), op.alpha);
-  });
+  map("scale", in[0], out[0], Multiple{op.alpha}, ctx);
 }
 
 }  // namespace

@@ -91,11 +91,6 @@ void l2_normalize_backward(const ops::L2NormalizeBackward& op, Inputs in, Output
   });
 }
 
-template <class Op>
-bool serves_rows(const Op&, Specs inputs) {
-  return columns_fit(inputs[0]);
-}
-
 }  // namespace
 
 void register_l2_normalize(KernelTable& table) {

@@ -4,6 +4,7 @@
 // of this file serves. GELU within a product is formed before it: cuBLASLt's own is the tanh approximation, ours is
 // exact.
 #include "backends/cuda/launch.cuh"
+#include "backends/cuda/normal.cuh"
 #include "backends/cuda/product.hpp"
 #include "backends/cuda/register.hpp"
 #include "backends/cuda/types.cuh"
@@ -104,11 +105,8 @@ __global__ void activate(const T* x, std::int64_t ld, std::int64_t width, std::i
   using A = Accumulation<T>;
   for (std::int64_t i = first_item(); i < count; i += all_items()) {
     const A v = A(widen(x[i / width * ld + i % width]));
-    const A below = A(0.5) * (A(1) + erf(v * A(0.70710678118654752440)));
-    if (slope != nullptr) {
-      const A density = A(0.39894228040143267794) * exp(A(-0.5) * v * v);
-      slope[i] = narrow<T>(A(widen(slope[i])) * (below + v * density));
-    }
+    const A below = normal_distribution(v);
+    if (slope != nullptr) slope[i] = narrow<T>(A(widen(slope[i])) * (below + v * normal_density(v)));
     gelu[i] = narrow<T>(v * below);
   }
 }

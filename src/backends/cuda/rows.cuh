@@ -20,6 +20,10 @@ inline Rows rows_of(const Shape& shape) {
 }
 // Kernels count columns in 32 bits.
 inline bool columns_fit(const TensorSpec& x) { return x.shape.ndim() == 0 || x.shape[-1] < (1 << 30); }
+template <class Op>
+bool serves_rows(const Op&, Specs inputs) {
+  return columns_fit(inputs[0]);
+}
 
 // kPacked: V elements lie on an address of their size, and rows end with a pack.
 template <int kGroup, int kPacks, int kWidth, bool kAligned>

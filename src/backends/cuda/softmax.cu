@@ -101,11 +101,6 @@ void softmax_backward(const ops::SoftmaxBackward&, Inputs in, Outputs out, Conte
   });
 }
 
-template <class Op>
-bool serves_rows(const Op&, Specs inputs) {
-  return columns_fit(inputs[0]);
-}
-
 }  // namespace
 
 void register_softmax(KernelTable& table) {
