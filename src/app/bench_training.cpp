@@ -77,7 +77,7 @@ void BenchTraining::start_weights(Context& ctx) {
 
 void BenchTraining::count_work(Context& ctx) {
   autograd::Tape tape(ctx, {.record = false});
-  const auto layout = model_.layout(tape, model_.prepare(tape, batch_));
+  const auto layout = model_.layout(tape, model_.choose(tape, batch_));
   const auto stages = model_.chain(batch_, *layout);
   patch_tokens_ = layout->patch_tokens();
   forward_flops_ = models::forward_flops(stages);

@@ -225,6 +225,8 @@ config::Schema<RunConfig> run_schema() {
   s.choice("checkpointing", &S::checkpointing,
            {{"none", Checkpointing::none}, {"selective", Checkpointing::selective}, {"full", Checkpointing::full}},
            {.help = "activations that are computed again in place of being kept: less memory, more time"});
+  s.field("graphs", &S::graphs,
+          {.help = "on a device that records: steps whose shapes repeat are launched in pieces, not kernel by kernel"});
   s.field("peak_tflops", &S::peak_tflops,
           {.help = "of all ranks together, for the share of it that is reached; 0: not reported",
            .unit = "TFLOP/s",

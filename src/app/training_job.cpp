@@ -36,7 +36,7 @@ namespace fs = std::filesystem;
 constexpr double kGib = 1024.0 * 1024.0 * 1024.0;
 constexpr std::int64_t kMeasuredStudies = 2048;  // for model.standardise_voxels
 
-data::LoaderOptions loader_options(const RunConfig& run, const comm::Communicator& world) {
+data::LoaderOptions loader_options(const RunConfig& run, const comm::Communicator& world, data::BufferMemory memory) {
   data::LoaderOptions options;
   options.seed = run.seed;
   options.batch_studies = run.train.batch;
@@ -47,6 +47,7 @@ data::LoaderOptions loader_options(const RunConfig& run, const comm::Communicato
   options.threads = run.data.threads;
   options.buffer_bytes = static_cast<std::int64_t>(run.data.buffer_gib * kGib);
   options.cache_bytes = static_cast<std::int64_t>(run.data.cache_gib * kGib);
+  options.memory = std::move(memory);
   return options;
 }
 
@@ -87,10 +88,11 @@ class TrainingJob {
         sets_(world),
         train_sets_(training_sets()),
         backend_(wire_backend(run_.backend, {.threads = run_.threads})),
-        ctx_(backend_.context()),
+        graphs_(backend_.backend(), backend_.table()),
+        ctx_(run_.graphs ? graphs_.context() : backend_.context()),
         vocabulary_(stored_vocabulary(resume)),
         model_(build_model(ctx_, run_, vocabulary_, vocabulary_.empty())),
-        loader_(train_sets_, loader_options(run_, world)),
+        loader_(train_sets_, loader_options(run_, world, buffer_memory(backend_.backend()))),
         steps_(total_steps(run_.train, loader_.mixture().studies())),
         optimizer_(optimizer_config(run_.optim), model_.objective->trainable_parameters(), optimizer_rules(run_.optim)),
         global_(world),
@@ -102,7 +104,7 @@ class TrainingJob {
     engine::TextReading reading = text_reading(run_, model_);
     reading.draws = {.seed = run_.seed, .shuffle = run_.text.shuffle_sentences, .dropout = run_.text.sentence_dropout};
     trainer_.emplace(engine::TrainerParts{ctx_, *model_.objective, optimizer_, ema_ ? &*ema_ : nullptr, loader_,
-                                          std::move(reading), global_, sync_},
+                                          std::move(reading), global_, sync_, run_.graphs ? &graphs_ : nullptr},
                      trainer_options(run_, steps_));
     const bool lowest = run_.train.best.find("loss") != std::string::npos;
     checkpointing_.emplace(
@@ -128,12 +130,22 @@ class TrainingJob {
     events.checkpoint = [this](std::int64_t step) { checkpoint(step); };
     events.stop = stop_requested;
     const bool done = engine::train(*trainer_, world_, options, events);
+    report_graphs();
     write("end", trainer_->steps_done(), {});
     for (auto& sink : sinks_) sink->flush();
     return done;
   }
 
  private:
+  void report_graphs() const {
+    const auto& done = graphs_.statistics();
+    if (!run_.graphs || world_.rank() != 0) return;
+    log(LogLevel::info, "train",
+        fmt::format("graphs: {} steps replayed, {} recorded, {} plain ({} went another way){}", done.replayed,
+                    done.recorded, done.plain, done.diverged,
+                    done.refused > 0 ? "; refused: " + done.why_refused : std::string()));
+  }
+
   // --- before the first step
 
   // Rank 0 looks and makes; all hear of it.
@@ -192,7 +204,8 @@ class TrainingJob {
   void open_held_out() {
     if (run_.data.eval.empty()) return;
     held_out_.emplace(sets_.choose(run_.data.eval, true),
-                      held_out_options(loader_options(run_, world_), visual_config(run_.model).max_scans));
+                      held_out_options(loader_options(run_, world_, buffer_memory(backend_.backend())),
+                                       visual_config(run_.model).max_scans));
     if (run_.zero_shot.empty()) return;
     zero_shot_ = read_label_set(run_.zero_shot);
     engine::check_columns(*zero_shot_, held_out_->mixture().label_names());
@@ -201,7 +214,7 @@ class TrainingJob {
   engine::TrainingFacts facts_now() const {
     engine::TrainingFacts facts;
     facts.step = trainer_ ? trainer_->steps_done() : 0;
-    facts.loader = loader_.state();
+    facts.loader = trainer_ ? trainer_->loader_state() : loader_.state();
     facts.seed = run_.seed;
     facts.studies = facts.loader.position;
     facts.seconds = seconds();
@@ -326,6 +339,7 @@ class TrainingJob {
   StudySets sets_;
   std::vector<data::WeightedSet> train_sets_;
   WiredBackend backend_;
+  StepGraphs graphs_;
   Context ctx_;
   std::string vocabulary_;  // of a checkpoint, which then gives all weights too
   ImageTextModel model_;

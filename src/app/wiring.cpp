@@ -38,6 +38,10 @@ std::vector<std::string_view> backend_names() {
   return names;
 }
 
+data::BufferMemory buffer_memory(const std::shared_ptr<Backend>& backend) {
+  return backend->name() == "cuda" ? cuda_buffer_memory(backend) : data::BufferMemory{};
+}
+
 KernelTable own_kernels(std::string_view name) {
   return name == "cpu" ? cpu_kernels() : name == "cuda" ? cuda_kernels() : make_reference_table();
 }

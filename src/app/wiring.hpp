@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "strata/data/loader.hpp"
 #include "strata/runtime/context.hpp"
 
 namespace strata::app {
@@ -64,5 +65,8 @@ bool cuda_is_built();
 KernelTable cuda_kernels();
 WiredBackend wire_cuda(const BackendOptions& options);
 std::vector<Fact> cuda_facts();  // devices and libraries
+// Host memory that a backend's device reads best, for loaders. The backend outlives it.
+data::BufferMemory buffer_memory(const std::shared_ptr<Backend>& backend);
+data::BufferMemory cuda_buffer_memory(const std::shared_ptr<Backend>& cuda);
 
 }  // namespace strata::app

@@ -18,6 +18,11 @@ WiredBackend wire_cuda(const BackendOptions& options) {
   return WiredBackend(make_cuda_backend({.device = options.device}), std::make_unique<KernelTable>(make_cuda_table()));
 }
 
+data::BufferMemory cuda_buffer_memory(const std::shared_ptr<Backend>& cuda) {
+  return {[cuda](std::size_t bytes) { return take_pinned(*cuda, bytes); },
+          [](void* data, std::size_t) { give_pinned(data); }};
+}
+
 std::vector<Fact> cuda_facts() {
   std::vector<Fact> facts{{"CUDA", cuda_libraries()}};
   const CudaDevices found = cuda_devices();

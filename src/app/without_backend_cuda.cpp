@@ -12,6 +12,8 @@ WiredBackend wire_cuda(const BackendOptions&) {
   fail(ErrorKind::environment, "cuda", "this build has no cuda backend", "configure with the preset cuda-release");
 }
 
+data::BufferMemory cuda_buffer_memory(const std::shared_ptr<Backend>&) { return {}; }
+
 std::vector<Fact> cuda_facts() { return {{"CUDA", "none: the build has no cuda backend (preset cuda-release)"}}; }
 
 }  // namespace strata::app

@@ -38,9 +38,9 @@ std::size_t impression_begin(const std::vector<std::string>& sentences) {
   return static_cast<std::size_t>(at - sentences.begin());
 }
 
-models::StudyBatch studies_of(const Context& ctx, const Batch& batch) {
+models::StudyBatch studies_of(Tensor scans, const Batch& batch) {
   models::StudyBatch studies;
-  studies.scans = ctx.upload(batch.scans);
+  studies.scans = std::move(scans);
   studies.study_offsets = batch.study_offsets;
   studies.ordinals = batch.ordinals;
   // The loader's v·scale + shift is a value in [0, 1]; what the model takes is that, normalised.
@@ -101,9 +101,12 @@ std::vector<std::string> part_of(const std::vector<std::string>& sentences, Repo
 }
 
 objectives::MicroBatch micro_batch(const Context& ctx, const Batch& batch, const TextReading& reading) {
+  return batch.empty() ? objectives::MicroBatch() : micro_batch(ctx.upload(batch.scans), batch, reading);
+}
+
+objectives::MicroBatch micro_batch(Tensor scans, const Batch& batch, const TextReading& reading) {
   objectives::MicroBatch result;
-  if (batch.empty()) return result;
-  result.studies = studies_of(ctx, batch);
+  result.studies = studies_of(std::move(scans), batch);
   if (reading.tokenizer)
     for (std::size_t part = 0; part < reading.parts.size(); ++part)
       result.texts.push_back(texts_of(batch, reading, part));

@@ -43,10 +43,9 @@ std::int64_t HlipVisualEncoder::embeddings_a_study() const {
 }
 
 StudyBatch HlipVisualEncoder::prepare(Tape& tape, const StudyBatch& batch) const {
-  const StudyBatch chosen = choose(tape, batch);
   return trunk.voxel_scale
-             ? standardise_voxels(tape.ctx(), chosen, trunk.voxel_scale->value(), trunk.voxel_shift->value())
-             : chosen;
+             ? standardise_voxels(tape.ctx(), batch, trunk.voxel_scale->value(), trunk.voxel_shift->value())
+             : batch;
 }
 
 StudyBatch HlipVisualEncoder::choose(Tape& tape, const StudyBatch& batch) const {
@@ -68,14 +67,14 @@ StudyBatch HlipVisualEncoder::choose(Tape& tape, const StudyBatch& batch) const 
              : batch;
 }
 
-nn::StudyLayoutPtr HlipVisualEncoder::layout(Tape& tape, const StudyBatch& batch) const {
+nn::StudyPlanPtr HlipVisualEncoder::plan(const autograd::Mode& mode, const StudyBatch& batch) const {
   const auto& config = trunk.config();
   nn::StudyShape shape{ops::patch_grid("patch embedding", batch.scans.shape(), {config.patch}), batch.study_offsets,
                        batch.ordinals, trunk.prefix()};
   std::vector<std::int32_t> kept;
-  if (tape.training() && config.patch_dropout > 0)
-    kept = nn::keep_patches(shape, config.level(0), config.patch_dropout, tape.mode().seed);
-  return std::make_shared<const nn::StudyLayout>(tape.ctx(), std::move(shape), std::move(kept));
+  if (mode.training && config.patch_dropout > 0)
+    kept = nn::keep_patches(shape, config.level(0), config.patch_dropout, mode.seed);
+  return std::make_shared<const nn::StudyPlan>(std::move(shape), std::move(kept));
 }
 
 // Only what the head reads is normalised: the last norm works row by row, so picking rows first gives the same numbers.

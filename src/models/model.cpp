@@ -28,12 +28,20 @@ void check(const StudyBatch& batch) {
 
 Variable VisualEncoder::forward(Tape& tape, const StudyBatch& given) {
   check(given);
-  const StudyBatch batch = prepare(tape, given);
-  const nn::StudyLayoutPtr layout = this->layout(tape, batch);
+  const StudyBatch chosen = choose(tape, given);
+  return forward(tape, chosen, layout(tape, chosen));
+}
+
+Variable VisualEncoder::forward(Tape& tape, const StudyBatch& chosen, const nn::StudyLayoutPtr& layout) {
+  const StudyBatch batch = prepare(tape, chosen);
   nn::Tokens tokens{tape.constant(batch.scans), layout, nn::Level::scan};
   for (const auto& stage : chain(batch, *layout)) tokens = stage.run(tape, tokens);
   if (embeddings_a_study() == 1) return tokens.rows;
   return tape.reshape(tokens.rows, {batch.studies(), embeddings_a_study(), embedding_width()});
+}
+
+nn::StudyLayoutPtr VisualEncoder::layout(const Tape& tape, const StudyBatch& chosen) const {
+  return std::make_shared<const nn::StudyLayout>(tape.ctx(), *plan(tape.mode(), chosen));
 }
 
 double forward_flops(const std::vector<Stage>& chain) {

@@ -35,7 +35,10 @@ void check(const TextBatch& batch) {
 
 Variable TextEncoder::forward(Tape& tape, const TextBatch& batch) {
   check(batch);
-  const TextLayoutPtr layout = this->layout(tape.ctx(), batch);
+  return forward(tape, layout(tape.ctx(), batch));
+}
+
+Variable TextEncoder::forward(Tape& tape, const TextLayoutPtr& layout) {
   nn::Tokens tokens{tape.constant(layout->ids), nullptr, nn::Level::scan};
   for (const auto& stage : chain(layout)) tokens = stage.run(tape, tokens);
   return tokens.rows;

@@ -87,68 +87,72 @@ std::vector<std::int32_t> keep_patches(const StudyShape& shape, Level level, dou
   return kept;
 }
 
-StudyLayout::StudyLayout(const Context& ctx, StudyShape shape, std::vector<std::int32_t> kept)
-    : shape_(std::move(shape)) {
-  check(shape_);
-  STRATA_CHECK(std::ranges::is_sorted(kept, std::less_equal<>()) &&
-                   (kept.empty() || (kept.front() >= 0 && kept.back() < shape_.scans() * shape_.tokens_a_scan())),
-               internal, "study layout", "kept patches must be ascending indexes into the batch's patches");
-  group(ctx, patches_a_slice(kept));
-  index_tokens(ctx, kept);
-}
+namespace {
 
-std::vector<std::int64_t> StudyLayout::patches_a_slice(const std::vector<std::int32_t>& kept) const {
-  const std::int64_t slices = shape_.scans() * shape_.grid[0], per_slice = shape_.grid[1] * shape_.grid[2];
+std::vector<std::int64_t> patches_a_slice(const StudyShape& shape, const std::vector<std::int32_t>& kept) {
+  const std::int64_t slices = shape.scans() * shape.grid[0], per_slice = shape.grid[1] * shape.grid[2];
   if (kept.empty()) return std::vector<std::int64_t>(static_cast<std::size_t>(slices), per_slice);
   std::vector<std::int64_t> counts(static_cast<std::size_t>(slices), 0);
   for (const auto token : kept) ++counts[static_cast<std::size_t>(token / per_slice)];
   return counts;
 }
 
-void StudyLayout::group(const Context& ctx, const std::vector<std::int64_t>& slice_patches) {
-  const std::int64_t depth = shape_.grid[0];
-  std::vector<std::int64_t> slice, scan, study;
-  std::vector<std::int64_t> slice_keys, scan_keys, study_keys;
-  std::vector<std::int32_t> slice_scan{0}, scan_study{0}, slice_study{0};
-  for (const auto patches : slice_patches) slice.push_back(patches + shape_.prefix);
-  for_each_scan(shape_, [&](std::size_t b, std::int64_t of_study, std::int64_t s) {
-    const auto first = slice_patches.begin() + s * depth;
-    scan.push_back(shape_.prefix + std::accumulate(first, first + depth, std::int64_t{0}));
-    scan_keys.insert(scan_keys.end(), {shape_.ordinals[b], of_study});
-    for (std::int64_t d = 0; d < depth; ++d)
-      slice_keys.insert(slice_keys.end(), {shape_.ordinals[b], of_study * depth + d});
-    slice_scan.push_back(static_cast<std::int32_t>((s + 1) * depth));
-    if (of_study == 0) {
-      study.push_back(shape_.prefix);
-      study_keys.insert(study_keys.end(), {shape_.ordinals[b], 0});
-    }
-    study.back() += scan.back() - shape_.prefix;
-  });
-  for (std::size_t b = 1; b < shape_.study_offsets.size(); ++b) {
-    scan_study.push_back(static_cast<std::int32_t>(shape_.study_offsets[b]));
-    slice_study.push_back(static_cast<std::int32_t>(shape_.study_offsets[b] * depth));
-  }
-  auto sequences = [&](const std::vector<std::int64_t>& lengths, const std::vector<std::int64_t>& keys) {
-    return Sequences{Segments::from_lengths(ctx, lengths),
-                     ctx.tensor(keys, {static_cast<std::int64_t>(lengths.size()), 2})};
-  };
-  levels_ = {sequences(slice, slice_keys), sequences(scan, scan_keys), sequences(study, study_keys)};
-  slice_to_scan_ = device_i32(ctx, slice_scan);
-  scan_to_study_ = device_i32(ctx, scan_study);
-  slice_to_study_ = device_i32(ctx, slice_study);
-}
+}  // namespace
 
-void StudyLayout::index_tokens(const Context& ctx, const std::vector<std::int32_t>& kept) {
-  const std::int64_t per_scan = shape_.tokens_a_scan();
-  patch_tokens_ = kept.empty() ? shape_.scans() * per_scan : static_cast<std::int64_t>(kept.size());
-  std::vector<std::int32_t> spatial;
-  for (std::int64_t i = 0; i < patch_tokens_; ++i) {
+StudyPlan::StudyPlan(StudyShape given, std::vector<std::int32_t> kept_patches)
+    : shape(std::move(given)), kept(std::move(kept_patches)) {
+  check(shape);
+  const std::int64_t per_scan = shape.tokens_a_scan(), all = shape.scans() * per_scan;
+  STRATA_CHECK(
+      std::ranges::is_sorted(kept, std::less_equal<>()) && (kept.empty() || (kept.front() >= 0 && kept.back() < all)),
+      internal, "study layout", "kept patches must be ascending indexes into the batch's patches");
+  group(patches_a_slice(shape, kept));
+  const std::int64_t tokens = kept.empty() ? all : static_cast<std::int64_t>(kept.size());
+  spatial.reserve(static_cast<std::size_t>(tokens));
+  scan_of_token.reserve(static_cast<std::size_t>(tokens));
+  for (std::int64_t i = 0; i < tokens; ++i) {
     const std::int64_t token = kept.empty() ? i : kept[static_cast<std::size_t>(i)];
     spatial.push_back(static_cast<std::int32_t>(token % per_scan));
-    scan_of_token_.push_back(static_cast<std::int32_t>(token / per_scan));
+    scan_of_token.push_back(static_cast<std::int32_t>(token / per_scan));
   }
-  spatial_index_ = device_i32(ctx, spatial);
-  if (!kept.empty()) kept_ = device_i32(ctx, kept);
+}
+
+void StudyPlan::group(const std::vector<std::int64_t>& slice_patches) {
+  const std::int64_t depth = shape.grid[0];
+  auto& [slice, scan, study] = levels;
+  slice_scan = scan_study = slice_study = {0};
+  for (const auto patches : slice_patches) slice.lengths.push_back(patches + shape.prefix);
+  for_each_scan(shape, [&](std::size_t b, std::int64_t of_study, std::int64_t s) {
+    const auto first = slice_patches.begin() + s * depth;
+    scan.lengths.push_back(shape.prefix + std::accumulate(first, first + depth, std::int64_t{0}));
+    scan.keys.insert(scan.keys.end(), {shape.ordinals[b], of_study});
+    for (std::int64_t d = 0; d < depth; ++d)
+      slice.keys.insert(slice.keys.end(), {shape.ordinals[b], of_study * depth + d});
+    slice_scan.push_back(static_cast<std::int32_t>((s + 1) * depth));
+    if (of_study == 0) {
+      study.lengths.push_back(shape.prefix);
+      study.keys.insert(study.keys.end(), {shape.ordinals[b], 0});
+    }
+    study.lengths.back() += scan.lengths.back() - shape.prefix;
+  });
+  for (std::size_t b = 1; b < shape.study_offsets.size(); ++b) {
+    scan_study.push_back(static_cast<std::int32_t>(shape.study_offsets[b]));
+    slice_study.push_back(static_cast<std::int32_t>(shape.study_offsets[b] * depth));
+  }
+}
+
+StudyLayout::StudyLayout(const Context& ctx, const StudyPlan& plan)
+    : shape_(plan.shape), scan_of_token_(plan.scan_of_token) {
+  for (std::size_t level = 0; level < levels_.size(); ++level) {
+    const auto& [lengths, keys] = plan.levels[level];
+    levels_[level] = {Segments::from_lengths(ctx, lengths),
+                      ctx.tensor(keys, {static_cast<std::int64_t>(lengths.size()), 2})};
+  }
+  slice_to_scan_ = device_i32(ctx, plan.slice_scan);
+  scan_to_study_ = device_i32(ctx, plan.scan_study);
+  slice_to_study_ = device_i32(ctx, plan.slice_study);
+  spatial_index_ = device_i32(ctx, plan.spatial);
+  if (!plan.kept.empty()) kept_ = device_i32(ctx, plan.kept);
 }
 
 const Tensor& StudyLayout::parts(Level fine, Level coarse) const {

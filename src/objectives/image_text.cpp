@@ -3,9 +3,8 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "strata/base/error.hpp"
+#include "strata/ops/copy.hpp"
 #include "strata/ops/elementwise.hpp"
 
 namespace strata::objectives {
@@ -19,11 +18,12 @@ nn::ParameterPtr scalar(const Context& ctx, DType dtype, const std::string& name
                                          nn::Init{nn::Init::Kind::constant, value});
 }
 
-// Reads the scalar back: one number a step.
-void clamp(Context& ctx, nn::Parameter& parameter, double least, double most) {
-  const double value = ctx.item(parameter.master());
-  if (value < least || value > most)
-    parameter.assign(ctx, nn::tensor_from(ctx, parameter.spec().dtype, {}, {std::clamp(value, least, most)}));
+// Where it lies: reading it back would make the host wait.
+void clamp(Context& ctx, const nn::Parameter& parameter, double least, double most) {
+  const Tensor& value = parameter.master();
+  ops::run_into(ctx, ops::Clamp{least, most}, {value}, {value});
+  if (!value.same_view(parameter.value()))
+    ops::run_into(ctx, ops::Cast{parameter.value().dtype()}, {value}, {parameter.value()});
 }
 
 }  // namespace
@@ -56,11 +56,14 @@ std::vector<TensorSpec> ImageTextObjective::features() const {
 }
 
 std::vector<Variable> ImageTextObjective::encode_images(Tape& tape, const models::StudyBatch& studies) {
-  const Variable embeddings = visual_->forward(tape, studies);
+  return separated(tape, visual_->forward(tape, studies), studies.studies());
+}
+
+std::vector<Variable> ImageTextObjective::separated(Tape& tape, const Variable& embeddings, std::int64_t studies) {
   if (pairs() == 1) return {embeddings};
   const std::int64_t width = visual_->embedding_width();
   std::vector<Variable> each;
-  for (const auto& part : tape.columns(tape.reshape(embeddings, {studies.studies(), pairs() * width}),
+  for (const auto& part : tape.columns(tape.reshape(embeddings, {studies, pairs() * width}),
                                        std::vector<std::int64_t>(logit_scale.size(), width)))
     each.push_back(part);
   return each;
@@ -70,18 +73,36 @@ Variable ImageTextObjective::encode_texts(Tape& tape, const models::TextBatch& t
   return text_->forward(tape, texts);
 }
 
-std::vector<Variable> ImageTextObjective::encode(Tape& tape, const MicroBatch& batch) {
+void ImageTextObjective::prepare(Tape& tape, MicroBatch& batch) {
   STRATA_CHECK(
       batch.texts.size() == logit_scale.size(), data, "image-text",
       fmt::format("{} {} a study for {} image {}", batch.texts.size(), batch.texts.size() == 1 ? "text" : "texts",
                   pairs(), pairs() == 1 ? "embedding" : "embeddings"),
       "name as many parts of the report as the image tower gives embeddings");
-  std::vector<Variable> features = encode_images(tape, batch.studies);
-  for (const auto& texts : batch.texts) {
+  for (const auto& texts : batch.texts)
     STRATA_CHECK(texts.texts() == batch.studies.studies(), data, "image-text",
                  fmt::format("{} texts for {} studies", texts.texts(), batch.studies.studies()));
-    features.push_back(encode_texts(tape, texts));
+  check(batch.studies);
+  batch.studies = visual_->choose(tape, batch.studies);
+  batch.plan = visual_->plan(tape.mode(), batch.studies);
+}
+
+void ImageTextObjective::place(const Context& ctx, MicroBatch& batch) {
+  batch.layout = std::make_shared<const nn::StudyLayout>(ctx, *batch.plan);
+  batch.text_layouts.clear();
+  for (const auto& texts : batch.texts) batch.text_layouts.push_back(text_->layout(ctx, texts));
+}
+
+std::vector<Variable> ImageTextObjective::encode(Tape& tape, const MicroBatch& batch) {
+  if (!batch.layout) {
+    MicroBatch placed = batch;
+    if (!placed.plan) prepare(tape, placed);
+    place(tape.ctx(), placed);
+    return encode(tape, placed);
   }
+  std::vector<Variable> features =
+      separated(tape, visual_->forward(tape, batch.studies, batch.layout), batch.studies.studies());
+  for (const auto& layout : batch.text_layouts) features.push_back(text_->forward(tape, layout));
   return features;
 }
 
@@ -110,9 +131,9 @@ Outcome ImageTextObjective::loss(Context& ctx, GlobalBatch& global, std::span<co
     if (logit_scale[pair]->trainable()) logit_scale[pair]->accumulate(ctx, shared(loss.logit_scale));
     if (loss.logit_bias.defined() && logit_bias[pair]->trainable())
       logit_bias[pair]->accumulate(ctx, shared(loss.logit_bias));
-    outcome.figures.emplace_back(logit_scale[pair]->local_name(), ctx.item(logit_scale[pair]->value()));
+    outcome.figures.emplace_back(logit_scale[pair]->local_name(), logit_scale[pair]->value());
     if (loss.logit_bias.defined())
-      outcome.figures.emplace_back(logit_bias[pair]->local_name(), ctx.item(logit_bias[pair]->value()));
+      outcome.figures.emplace_back(logit_bias[pair]->local_name(), logit_bias[pair]->value());
   }
   return outcome;
 }
@@ -124,14 +145,12 @@ double ImageTextObjective::loss_alone(Context& ctx, GlobalBatch& global, std::sp
   return sum / static_cast<double>(pairs());
 }
 
-Work ImageTextObjective::work(const Context& ctx, const MicroBatch& batch) {
-  Tape tape(ctx, {.record = false});
-  const models::StudyBatch studies = visual_->prepare(tape, batch.studies);
-  const auto layout = visual_->layout(tape, studies);
-  Work work{layout->patch_tokens(), models::forward_flops(visual_->chain(studies, *layout))};
-  for (const auto& texts : batch.texts) {
-    work.tokens += static_cast<std::int64_t>(texts.ids.size());
-    work.forward_flops += models::forward_flops(text_->chain(text_->layout(ctx, texts)));
+Work ImageTextObjective::work(const MicroBatch& batch) {
+  STRATA_CHECK(batch.layout != nullptr, internal, "image-text", "the work of a batch that was not placed");
+  Work work{batch.layout->patch_tokens(), models::forward_flops(visual_->chain(batch.studies, *batch.layout))};
+  for (const auto& layout : batch.text_layouts) {
+    work.tokens += layout->sequences.segments.total();
+    work.forward_flops += models::forward_flops(text_->chain(layout));
   }
   return work;
 }

@@ -61,6 +61,12 @@ std::vector<TensorSpec> Scale::infer(Specs inputs) const {
 
 std::vector<Tensor> Scale::gradient(const GradientArgs& args) const { return {run1(args.ctx, *this, {args.grad()})}; }
 
+std::vector<TensorSpec> Clamp::infer(Specs inputs) const {
+  expect_inputs(kName, inputs, 1, 1);
+  expect_floating(kName, inputs[0], "x");
+  return {inputs[0]};
+}
+
 Tensor add(Context& ctx, const Tensor& a, const Tensor& b) { return run1(ctx, Add{}, {a, b}); }
 
 void accumulate(Context& ctx, const Tensor& a, const Tensor& b) {

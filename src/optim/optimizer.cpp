@@ -228,7 +228,6 @@ void Optimizer::upload_hyper(Context& ctx, const std::vector<double>& values, st
     return;
   }
   ctx.backend().copy(hyper_.raw(), hyper_.device(), values.data(), Device{}, hyper_.bytes(), ctx.stream());
-  if (hyper_.device().kind != DeviceKind::host) ctx.synchronise();  // `values` lives until here
 }
 
 void Optimizer::step(Context& ctx, const StepValues& values, const Tensor& factor) {

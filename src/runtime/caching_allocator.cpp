@@ -62,6 +62,7 @@ void* CachingAllocator::allocate(std::size_t bytes, MemoryKind kind, const void*
                "use a smaller batch, activation checkpointing, or more ranks");
   ++report_.allocations;
   count(static_cast<std::int64_t>(rounded), kind);
+  if (seen_ != nullptr && queue == seen_queue_) seen_->push_back({block, bytes});
   return block;
 }
 
@@ -94,6 +95,34 @@ void CachingAllocator::release_cached() {
       report_.reserved -= static_cast<std::int64_t>(key.second);
     }
   cached_.clear();
+}
+
+bool CachingAllocator::claim(std::span<const Block> blocks, MemoryKind kind, const void* queue) {
+  const std::scoped_lock lock(mutex_);
+  const auto cached = [&](const Block& block) -> std::vector<void*>& {
+    return cached_[{queue, size_class(block.bytes)}];
+  };
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    auto& row = cached(blocks[i]);
+    const auto at = std::ranges::find(row, blocks[i].data);
+    if (at == row.end()) {
+      for (const auto& taken : blocks.first(i)) cached(taken).push_back(taken.data);
+      return false;
+    }
+    row.erase(at);
+  }
+  for (const auto& block : blocks) count(static_cast<std::int64_t>(size_class(block.bytes)), kind);
+  return true;
+}
+
+void CachingAllocator::unclaim(std::span<const Block> blocks, MemoryKind kind, const void* queue) noexcept {
+  for (const auto& block : blocks) free(block.data, block.bytes, kind, queue);
+}
+
+void CachingAllocator::watch(std::vector<Block>* seen, const void* queue) {
+  const std::scoped_lock lock(mutex_);
+  seen_ = seen;
+  seen_queue_ = queue;
 }
 
 void CachingAllocator::trim() {

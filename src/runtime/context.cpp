@@ -78,7 +78,6 @@ Tensor Context::zeros(DType dtype, const Shape& shape) const {
   for (std::size_t at = 0; at < result.bytes(); at += kPiece)
     backend_->copy(static_cast<std::byte*>(result.raw()) + at, backend_->device(), piece.data(), Device{},
                    std::min(kPiece, result.bytes() - at), stream_);
-  if (backend_->device().kind != DeviceKind::host) backend_->synchronise(stream_);
   return result;
 }
 
@@ -86,9 +85,14 @@ Tensor Context::upload(const Tensor& host) const {
   Tensor result = empty(host.dtype(), host.shape());
   STRATA_CHECK(host.is_dense(), internal, "context", fmt::format("upload of a strided view {}", host.shape().str()));
   backend_->copy(result.raw(), backend_->device(), host.raw(), Device{}, host.bytes(), stream_);
-  if (backend_->device().kind != DeviceKind::host)
-    backend_->synchronise(stream_);  // the caller may free pageable memory at once
   return result;
+}
+
+std::pair<Tensor, Event> Context::send(const Tensor& host) const {
+  STRATA_CHECK(host.is_dense(), internal, "context", fmt::format("sending a strided view {}", host.shape().str()));
+  Tensor result = empty(host.dtype(), host.shape());
+  Event sent = backend_->send(result.raw(), host.raw(), host.bytes(), stream_);
+  return {std::move(result), std::move(sent)};
 }
 
 Tensor Context::download(const Tensor& dense) const {

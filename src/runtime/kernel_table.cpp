@@ -18,7 +18,8 @@ const KernelTable::Entry* KernelTable::find(std::type_index op, const void* valu
 KernelTable KernelTable::wrapped(const std::function<Run(const Entry&)>& wrap) const {
   KernelTable table(backend_);
   for (const auto& [op, row] : entries_)
-    for (const auto& entry : row) table.put(op, {entry.op, entry.kernel, entry.serves, wrap(entry)});
+    for (const auto& entry : row)
+      table.put(op, {entry.op, entry.kernel, entry.serves, wrap(entry), entry.copy, entry.same});
   return table;
 }
 

@@ -124,6 +124,14 @@ Tensor Tensor::reshape(std::initializer_list<std::int64_t> extents) const {
   return reshape(Shape(std::span<const std::int64_t>(resolved)));
 }
 
+Tensor Tensor::of(std::shared_ptr<Storage> storage) const {
+  STRATA_CHECK(storage != nullptr && storage->bytes() == storage_->bytes(), internal, "tensor",
+               "a view was asked of a storage that is not laid out alike");
+  Tensor view = *this;
+  view.storage_ = std::move(storage);
+  return view;
+}
+
 Tensor Tensor::slice(int axis, std::int64_t begin, std::int64_t end) const {
   const int a = shape_.resolve(axis);
   STRATA_CHECK(0 <= begin && begin <= end && end <= shape_[a], usage, "tensor",

@@ -6,7 +6,7 @@
 namespace strata::conformance {
 namespace {
 
-using ops::Add, ops::Mul, ops::Scale;
+using ops::Add, ops::Clamp, ops::Mul, ops::Scale;
 
 std::vector<OpCase> cases() {
   std::vector<OpCase> list{
@@ -18,6 +18,7 @@ std::vector<OpCase> cases() {
           .types({DType::f32, DType::bf16})
           .timed(8.0 * 8192 * 1024, 8192.0 * 1024),
   };
+  list.push_back(OpCase("both sides", Clamp{-0.5, 0.75}, {normal({6, 21})}));
   const auto both = [&](auto op) {
     list.push_back(OpCase("equal shapes", op, {normal({3, 7}), normal({3, 7})}));
     list.push_back(OpCase("one element", op, {normal({1}), normal({1})}));

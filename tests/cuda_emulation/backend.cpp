@@ -33,6 +33,10 @@ ProductTools product_tools(const Context&) {
   static ProductChoices choices;
   return {nullptr, choices};
 }
+Faults* faults_of(const Context&) {
+  static Faults faults = no_faults();
+  return &faults;
+}
 void fail_for(cublasStatus_t code, std::string_view what, std::source_location where) {
   fail(ErrorKind::internal, "emulation", fmt::format("{}: status {}", what, static_cast<int>(code)), "", where);
 }

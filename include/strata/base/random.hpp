@@ -33,6 +33,7 @@ enum class RandomPurpose : std::uint32_t {
 struct RandomKey {
   std::uint64_t seed = 0;
   RandomPurpose purpose = RandomPurpose::test;
+  bool operator==(const RandomKey&) const = default;
 
   std::array<std::uint32_t, 2> words() const {
     std::uint64_t z = seed + 0x9e3779b97f4a7c15ull * (static_cast<std::uint64_t>(purpose) + 1);  // splitmix64

@@ -45,5 +45,7 @@ struct TextReading {
 
 // Uploads voxels with the published intensity normalisation and makes the texts. An empty batch: an empty result.
 objectives::MicroBatch micro_batch(const Context& ctx, const data::Batch& batch, const TextReading& reading);
+// The same of voxels that are on the device, or on their way to it. `batch` has studies.
+objectives::MicroBatch micro_batch(Tensor scans, const data::Batch& batch, const TextReading& reading);
 
 }  // namespace strata::engine

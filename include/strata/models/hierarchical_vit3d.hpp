@@ -78,8 +78,9 @@ class HlipVisualEncoder final : public VisualEncoder {
  public:
   HlipVisualEncoder(const Context& ctx, DType dtype, const HierarchicalVit3dConfig& config);
 
+  StudyBatch choose(Tape& tape, const StudyBatch& batch) const override;
   StudyBatch prepare(Tape& tape, const StudyBatch& batch) const override;
-  nn::StudyLayoutPtr layout(Tape& tape, const StudyBatch& batch) const override;
+  nn::StudyPlanPtr plan(const autograd::Mode& mode, const StudyBatch& batch) const override;
   std::vector<Stage> chain(const StudyBatch& batch, const nn::StudyLayout& layout) override;
   std::int64_t embeddings_a_study() const override;
   std::int64_t embedding_width() const override { return trunk.config().joint_width; }
@@ -88,7 +89,6 @@ class HlipVisualEncoder final : public VisualEncoder {
   nn::Linear head_proj;
 
  private:
-  StudyBatch choose(Tape& tape, const StudyBatch& batch) const;  // scans that the tower takes
   nn::Tokens head(Tape& tape, const nn::Tokens& tokens);
   double block_flops(const nn::StudyLayout& layout, nn::Level level) const;
 };

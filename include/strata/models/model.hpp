@@ -56,12 +56,20 @@ class VisualEncoder : public nn::Module {
  public:
   // Batch -> [B, width] or, for heads with several embeddings a study, [B, e, width]; not normalised.
   Variable forward(Tape& tape, const StudyBatch& batch);
+  // The same, of what `choose` and `layout` made of a batch.
+  Variable forward(Tape& tape, const StudyBatch& chosen, const nn::StudyLayoutPtr& layout);
 
+  virtual StudyBatch choose(Tape& tape, const StudyBatch& batch) const {  // scans that the tower takes
+    (void)tape;
+    return batch;
+  }
+  // What the device does to voxels before the first stage.
   virtual StudyBatch prepare(Tape& tape, const StudyBatch& batch) const {
     (void)tape;
     return batch;
   }
-  virtual nn::StudyLayoutPtr layout(Tape& tape, const StudyBatch& batch) const = 0;
+  virtual nn::StudyPlanPtr plan(const autograd::Mode& mode, const StudyBatch& chosen) const = 0;
+  nn::StudyLayoutPtr layout(const Tape& tape, const StudyBatch& chosen) const;  // of its plan
   virtual std::vector<Stage> chain(const StudyBatch& batch, const nn::StudyLayout& layout) = 0;
   virtual std::int64_t embeddings_a_study() const { return 1; }
   virtual std::int64_t embedding_width() const = 0;

@@ -36,6 +36,7 @@ class TextEncoder : public nn::Module {
  public:
   // Batch -> [n, width], f32 or wider; not normalised.
   Variable forward(Tape& tape, const TextBatch& batch);
+  Variable forward(Tape& tape, const TextLayoutPtr& layout);  // of a batch
 
   // A piece or a type outside its table, a text longer than the positions reach: data error naming the text.
   virtual TextLayoutPtr layout(const Context& ctx, const TextBatch& batch) const = 0;

@@ -37,14 +37,33 @@ struct StudyShape {
 // into S·L.
 std::vector<std::int32_t> keep_patches(const StudyShape& shape, Level level, double rate, std::uint64_t seed);
 
+// The host's part of a layout: how long sequences are, what their random numbers are keyed by, where tokens stand.
+struct StudyPlan {
+  // `kept` empty: all patches. No studies, a study without scans, or counts that disagree: data error naming the study.
+  explicit StudyPlan(StudyShape shape, std::vector<std::int32_t> kept = {});
+
+  struct Grouping {
+    std::vector<std::int64_t> lengths, keys;  // [n], [n, 2]
+  };
+  StudyShape shape;
+  std::vector<std::int32_t> kept;
+  std::array<Grouping, 3> levels;                                 // by Level
+  std::vector<std::int32_t> slice_scan, scan_study, slice_study;  // StudyLayout::parts
+  std::vector<std::int32_t> spatial, scan_of_token;               // [patch tokens]
+
+ private:
+  void group(const std::vector<std::int64_t>& slice_patches);
+};
+
 class StudyLayout {
  public:
-  // `kept` empty: all patches. No studies, a study without scans, or counts that disagree: data error naming the study.
-  StudyLayout(const Context& ctx, StudyShape shape, std::vector<std::int32_t> kept = {});
+  StudyLayout(const Context& ctx, const StudyPlan& plan);
+  StudyLayout(const Context& ctx, StudyShape shape, std::vector<std::int32_t> kept = {})
+      : StudyLayout(ctx, StudyPlan(std::move(shape), std::move(kept))) {}
 
   const StudyShape& shape() const { return shape_; }
   std::int64_t prefix() const { return shape_.prefix; }
-  std::int64_t patch_tokens() const { return patch_tokens_; }
+  std::int64_t patch_tokens() const { return static_cast<std::int64_t>(scan_of_token_.size()); }
   const Sequences& at(Level level) const { return levels_[static_cast<std::size_t>(level)]; }
   // i32 [coarse + 1]: which fine sequences each coarse one is made of.
   const Tensor& parts(Level fine, Level coarse) const;
@@ -56,12 +75,7 @@ class StudyLayout {
   const std::vector<std::int32_t>& scan_of_token() const { return scan_of_token_; }  // host: scan of each patch token
 
  private:
-  std::vector<std::int64_t> patches_a_slice(const std::vector<std::int32_t>& kept) const;
-  void group(const Context& ctx, const std::vector<std::int64_t>& slice_lengths);
-  void index_tokens(const Context& ctx, const std::vector<std::int32_t>& kept);
-
   StudyShape shape_;
-  std::int64_t patch_tokens_ = 0;
   std::array<Sequences, 3> levels_;
   Tensor slice_to_scan_, scan_to_study_, slice_to_study_;
   Tensor kept_, spatial_index_;
@@ -69,6 +83,7 @@ class StudyLayout {
 };
 
 using StudyLayoutPtr = std::shared_ptr<const StudyLayout>;
+using StudyPlanPtr = std::shared_ptr<const StudyPlan>;
 
 // Token rows and how they are grouped now.
 struct Tokens {

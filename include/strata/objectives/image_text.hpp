@@ -36,9 +36,11 @@ class ImageTextObjective final : public Objective {
 
   // Features: e image embeddings, then e text embeddings, each [B, C]; not normalised.
   std::vector<TensorSpec> features() const override;
+  void prepare(Tape& tape, MicroBatch& batch) override;
+  void place(const Context& ctx, MicroBatch& prepared) override;
   std::vector<Variable> encode(Tape& tape, const MicroBatch& batch) override;
   Outcome loss(Context& ctx, GlobalBatch& global, std::span<const Tensor> mine) override;
-  Work work(const Context& ctx, const MicroBatch& batch) override;
+  Work work(const MicroBatch& placed) override;
   void after_step(Context& ctx) override;
   // The number alone: no gradient changes, so evaluation may ask between two halves of a step. Collective over
   // `global`.
@@ -56,6 +58,7 @@ class ImageTextObjective final : public Objective {
   std::vector<nn::ParameterPtr> logit_scale, logit_bias;  // [pairs] each a scalar; no bias for CLIP
 
  private:
+  std::vector<Variable> separated(Tape& tape, const Variable& embeddings, std::int64_t studies);
   ContrastiveLoss pair_loss(Context& ctx, GlobalBatch& global, std::span<const Tensor> mine, std::size_t pair);
 
   ImageTextOptions options_;

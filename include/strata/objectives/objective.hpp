@@ -29,8 +29,11 @@ using autograd::Variable;
 // A micro-batch of whole studies, on the device.
 struct MicroBatch {
   models::StudyBatch studies;
+  nn::StudyPlanPtr plan;      // Objective::prepare
+  nn::StudyLayoutPtr layout;  // Objective::place
   // By kind, one text a study in the studies' order (`parts` tells kinds apart); empty where an objective reads none.
   std::vector<models::TextBatch> texts;
+  std::vector<models::TextLayoutPtr> text_layouts;  // Objective::place
   Tensor labels;  // [B, L] f32 on the host, NaN: not known; undefined where the data have none
 };
 
@@ -38,7 +41,7 @@ struct MicroBatch {
 struct Outcome {
   Tensor loss;                    // scalar; the same on every rank
   std::vector<Tensor> gradients;  // of each feature of this rank, as `encode` gives them; undefined: none wanted
-  std::vector<std::pair<std::string, double>> figures;  // for people: "logit_scale"
+  std::vector<std::pair<std::string, Tensor>> figures;  // scalars for people: "logit_scale", as they are before a step
 };
 
 // What a micro-batch costs: 2·m·n·k a product, 4·Tq·Tk·C attention; a step of training three times that.
@@ -51,13 +54,18 @@ class Objective : public nn::Module {
  public:
   // What `encode` gives for B studies; the first extent, B, is 0 here. A rank without studies in a round gives these.
   virtual std::vector<TensorSpec> features() const = 0;
+  // The two steps before `encode`, which takes them itself where they were not taken. What the host has to do (choices
+  // of scans, plans), so that it can be done while the device works on something else; only the tape's context and mode
+  // count. Then layouts on the device.
+  virtual void prepare(Tape& tape, MicroBatch& batch) = 0;
+  virtual void place(const Context& ctx, MicroBatch& prepared) = 0;
   // Each [B, ...]. Data error for a micro-batch that lacks what the objective reads.
   virtual std::vector<Variable> encode(Tape& tape, const MicroBatch& batch) = 0;
   // `mine`: the features of all of this rank's studies of the step, one micro-batch behind the other; [0, ...] for
   // none. Adds this rank's share of the gradients of the objective's own parameters (temperatures) to their leaves:
   // shares add up over ranks. Collective over `global`.
   virtual Outcome loss(Context& ctx, GlobalBatch& global, std::span<const Tensor> mine) = 0;
-  virtual Work work(const Context& ctx, const MicroBatch& batch) = 0;
+  virtual Work work(const MicroBatch& placed) = 0;
   // Behind the optimizer's step: clamps, teachers.
   virtual void after_step(Context& ctx) { (void)ctx; }
 };

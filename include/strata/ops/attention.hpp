@@ -24,6 +24,7 @@ struct Attention {
   std::vector<TensorSpec> infer(Specs inputs) const;
   Saved saves(std::uint32_t) const { return {.inputs = 31, .outputs = 3}; }
   std::vector<Tensor> gradient(const GradientArgs& args) const;
+  bool operator==(const Attention&) const = default;
 };
 
 // (q, k, v, q_offsets, k_offsets, o, lse, do [Tq, C], dlse [A, Tq] or none) -> (dq, dk, dv). Outputs may be row-dense
@@ -37,6 +38,7 @@ struct AttentionBackward {
   std::int64_t longest_query = 0;
   std::int64_t longest_key = 0;
   std::vector<TensorSpec> infer(Specs inputs) const;
+  bool operator==(const AttentionBackward&) const = default;
 };
 
 }  // namespace strata::ops

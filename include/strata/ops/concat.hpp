@@ -14,6 +14,7 @@ struct Concat {  // n tensors, equal but for `axis` -> one
   std::vector<TensorSpec> infer(Specs inputs) const;
   Saved saves(std::uint32_t) const { return {}; }
   std::vector<Tensor> gradient(const GradientArgs& args) const;
+  bool operator==(const Concat&) const = default;
 };
 
 // Column blocks [begin, end) of the last axis as views of x, without a copy; used through Tape::columns, whose gradient

@@ -24,6 +24,7 @@ struct Cast {
   std::vector<TensorSpec> infer(Specs inputs) const;
   Saved saves(std::uint32_t) const { return {}; }
   std::vector<Tensor> gradient(const GradientArgs& args) const;
+  bool operator==(const Cast&) const = default;
 };
 
 // Every element of an existing tensor (dense or strided) becomes `value`: for run_into, through `fill`.
@@ -33,6 +34,7 @@ struct Fill {
   double value = 0;
   TensorSpec output;  // what run_into was given
   std::vector<TensorSpec> infer(Specs) const { return {output}; }
+  bool operator==(const Fill&) const = default;
 };
 
 Tensor cast(Context& ctx, const Tensor& x, DType to);  // the tensor itself when it has the type already

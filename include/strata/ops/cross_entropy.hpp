@@ -15,12 +15,14 @@ struct CrossEntropy {
   std::vector<TensorSpec> infer(Specs inputs) const;
   Saved saves(std::uint32_t) const { return {.inputs = 3, .outputs = 2}; }
   std::vector<Tensor> gradient(const GradientArgs& args) const;
+  bool operator==(const CrossEntropy&) const = default;
 };
 
 struct CrossEntropyBackward {  // (logits, target, lse, dloss [B]) -> dlogits = dloss · (softmax − onehot)
   static constexpr std::string_view kName = "cross_entropy_backward";
   std::int64_t ignore = -1;
   std::vector<TensorSpec> infer(Specs inputs) const;
+  bool operator==(const CrossEntropyBackward&) const = default;
 };
 
 }  // namespace strata::ops

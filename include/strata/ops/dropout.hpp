@@ -22,6 +22,7 @@ struct Dropout {
   std::vector<TensorSpec> infer(Specs inputs) const;
   Saved saves(std::uint32_t) const { return {.inputs = 6}; }
   std::vector<Tensor> gradient(const GradientArgs& args) const;
+  bool operator==(const Dropout&) const = default;
 };
 
 // keys -> factor [n] in `to`: 0 with probability `rate`, else 1 / (1 − rate): stochastic depth (Huang et al. 2016) for
@@ -33,6 +34,7 @@ struct DropPathFactors {
   std::uint32_t layer = 0;
   DType to = DType::f32;
   std::vector<TensorSpec> infer(Specs inputs) const;
+  bool operator==(const DropPathFactors&) const = default;
 };
 
 // (x [T, C], factor [n], offsets i32 [n+1]) -> each segment times its factor. No gradient flows to the factor.

@@ -30,6 +30,15 @@ struct Scale {  // alpha · x
   std::vector<TensorSpec> infer(Specs inputs) const;
   Saved saves(std::uint32_t) const { return {}; }
   std::vector<Tensor> gradient(const GradientArgs& args) const;
+  bool operator==(const Scale&) const = default;
+};
+
+struct Clamp {  // min(max(x, low), high); what is not a number stays. For values that are watched over, not trained
+                // through
+  static constexpr std::string_view kName = "clamp";
+  double low = 0, high = 1;
+  std::vector<TensorSpec> infer(Specs inputs) const;
+  bool operator==(const Clamp&) const = default;
 };
 
 Tensor add(Context& ctx, const Tensor& a, const Tensor& b);

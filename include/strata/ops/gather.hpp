@@ -22,6 +22,7 @@ struct ScatterAddRows {  // (x [n, C], index [n]) -> [rows, C], zero where nothi
   std::vector<TensorSpec> infer(Specs inputs) const;
   Saved saves(std::uint32_t) const { return {.inputs = 2}; }
   std::vector<Tensor> gradient(const GradientArgs& args) const;
+  bool operator==(const ScatterAddRows&) const = default;
 };
 
 struct AddRows {  // (x [n, C], table [V, C], index [n]) -> x + table[index]; the table may have another floating type

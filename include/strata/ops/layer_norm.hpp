@@ -22,6 +22,7 @@ struct LayerNorm {
   std::vector<TensorSpec> infer(Specs inputs) const;
   Saved saves(std::uint32_t needs) const;
   std::vector<Tensor> gradient(const GradientArgs& args) const;
+  bool operator==(const LayerNorm&) const = default;
 };
 
 // (x [.., C], branch [.., C], gamma or none, beta or none) -> (h = x + branch in x's type, y = LN(h), mean, rstd): a
@@ -38,6 +39,7 @@ struct AddLayerNorm {
   std::vector<Tensor> gradient(const GradientArgs& args) const;
   Saved recompute_reads() const { return {.inputs = 12, .outputs = 1}; }
   std::vector<Tensor> recompute(Context& ctx, Inputs inputs, Inputs outputs) const;
+  bool operator==(const AddLayerNorm&) const = default;
 };
 
 // (x, gamma or none, mean, rstd, dy, dresidual or none) -> (dx, dgamma, dbeta), and with `narrowed` a fourth output: dx
@@ -49,6 +51,7 @@ struct LayerNormBackward {
   bool parameters = true;
   std::optional<DType> narrowed{};
   std::vector<TensorSpec> infer(Specs inputs) const;
+  bool operator==(const LayerNormBackward&) const = default;
 };
 
 }  // namespace strata::ops

@@ -21,6 +21,7 @@ struct Matmul {
   std::vector<TensorSpec> infer(Specs inputs) const;
   Saved saves(std::uint32_t needs) const;
   std::vector<Tensor> gradient(const GradientArgs& args) const;
+  bool operator==(const Matmul&) const = default;
 };
 
 // (x [.., in], weight [out, in], bias [out] or none, residual [.., out] or none) -> y [.., out] = residual + f(x) ·
@@ -35,6 +36,7 @@ struct Linear {
   std::vector<TensorSpec> infer(Specs inputs) const;
   Saved saves(std::uint32_t needs) const;
   std::vector<Tensor> gradient(const GradientArgs& args) const;
+  bool operator==(const Linear&) const = default;
 };
 
 // What Linear{.gelu} needs in backward: (dy [T, out], weight [out, in], x [T, in]) -> (dx [T, in] = dy · weight ·

@@ -26,6 +26,7 @@ struct PatchUnfold {
   std::vector<TensorSpec> infer(Specs inputs) const;
   Saved saves(std::uint32_t) const { return {.inputs = 2}; }
   std::vector<Tensor> gradient(const GradientArgs& args) const;
+  bool operator==(const PatchUnfold&) const = default;
 };
 
 // The adjoint: (rows, kept or none) -> volume `shape` (floating, of the rows' type), times scale; voxels of patches not
@@ -38,6 +39,7 @@ struct PatchFold {
   std::vector<TensorSpec> infer(Specs inputs) const;
   Saved saves(std::uint32_t) const { return {.inputs = 2}; }
   std::vector<Tensor> gradient(const GradientArgs& args) const;
+  bool operator==(const PatchFold&) const = default;
 };
 
 // Grid of a volume [.., D, H, W]: {d, h, w}; throws the error above.

@@ -21,6 +21,7 @@ struct Reduce {
   std::vector<TensorSpec> infer(Specs inputs) const;
   Saved saves(std::uint32_t) const { return {}; }
   std::vector<Tensor> gradient(const GradientArgs& args) const;
+  bool operator==(const Reduce&) const = default;
 };
 
 // The gradient of Reduce, and broadcasting in general: y has `shape`, x repeated along `axis` (or a scalar everywhere),
@@ -34,6 +35,7 @@ struct Expand {
   std::vector<TensorSpec> infer(Specs inputs) const;
   Saved saves(std::uint32_t) const { return {}; }
   std::vector<Tensor> gradient(const GradientArgs& args) const;
+  bool operator==(const Expand&) const = default;
 };
 
 // Sums x [.., C] (of shape `leading axes + suffix`) down to `suffix`: the gradient of a repeated operand. The sum is

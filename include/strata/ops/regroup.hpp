@@ -22,6 +22,7 @@ struct MergeTokens {  // (x [Tf, C], fine, coarse, parts) -> [rows, C]
   std::vector<TensorSpec> infer(Specs inputs) const;
   Saved saves(std::uint32_t) const { return {.inputs = 14}; }
   std::vector<Tensor> gradient(const GradientArgs& args) const;
+  bool operator==(const MergeTokens&) const = default;
 };
 
 struct SplitTokens {  // (x [Tc, C], fine, coarse, parts) -> [rows, C]
@@ -32,6 +33,7 @@ struct SplitTokens {  // (x [Tc, C], fine, coarse, parts) -> [rows, C]
   std::vector<TensorSpec> infer(Specs inputs) const;
   Saved saves(std::uint32_t) const { return {.inputs = 14}; }
   std::vector<Tensor> gradient(const GradientArgs& args) const;
+  bool operator==(const SplitTokens&) const = default;
 };
 
 // The same prefix rows in front of every sequence: (prefix [P, C], patches [Tp, C], offsets i32 [n+1] of the result) ->
@@ -48,6 +50,7 @@ struct SplitPrefix {
   static constexpr std::string_view kName = "split_prefix";
   std::int64_t prefix = 1;
   std::vector<TensorSpec> infer(Specs inputs) const;
+  bool operator==(const SplitPrefix&) const = default;
 };
 
 // Mean of a sequence's rows behind its first `skip`: (x [T, C], offsets i32 [n+1]) -> [n, C]. A sequence without such
@@ -58,6 +61,7 @@ struct SegmentMean {
   std::vector<TensorSpec> infer(Specs inputs) const;
   Saved saves(std::uint32_t) const { return {.inputs = 2}; }
   std::vector<Tensor> gradient(const GradientArgs& args) const;
+  bool operator==(const SegmentMean&) const = default;
 };
 
 struct SegmentMeanBackward {  // (dy [n, C], offsets) -> dx [rows, C]
@@ -65,6 +69,7 @@ struct SegmentMeanBackward {  // (dy [n, C], offsets) -> dx [rows, C]
   std::int64_t skip = 0;
   std::int64_t rows = 0;
   std::vector<TensorSpec> infer(Specs inputs) const;
+  bool operator==(const SegmentMeanBackward&) const = default;
 };
 
 }  // namespace strata::ops

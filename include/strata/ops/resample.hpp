@@ -25,6 +25,7 @@ struct Resample {
   std::vector<TensorSpec> infer(Specs inputs) const;
   Saved saves(std::uint32_t) const { return {}; }
   std::vector<Tensor> gradient(const GradientArgs& args) const;
+  bool operator==(const Resample&) const = default;
 };
 
 // The dense matrix [out, in] of the map, row-major, in double: what every backend applies.

@@ -26,6 +26,7 @@ struct AdamWStep {
   bool decoupled = true;
   std::vector<DType> compute_copy = {};
   std::vector<TensorSpec> infer(Specs inputs) const;
+  bool operator==(const AdamWStep&) const = default;
 };
 
 // SGD with momentum as torch.optim.SGD: g ← g + wd·p; m ← μ m + (1−damp) g (m = g at the first step); g ← nesterov ? g
@@ -39,6 +40,7 @@ struct SgdStep {
   bool nesterov = false;
   std::vector<DType> compute_copy = {};
   std::vector<TensorSpec> infer(Specs inputs) const;
+  bool operator==(const SgdStep&) const = default;
 };
 
 // Lion (Chen et al. 2023): p ← p·(1 − lr·wd); p ← p − lr·sign(β1 m + (1−β1) g); m ← β2 m + (1−β2) g. hyper columns: lr,
@@ -49,6 +51,7 @@ struct LionStep {
   std::vector<std::int32_t> groups = {};
   std::vector<DType> compute_copy = {};
   std::vector<TensorSpec> infer(Specs inputs) const;
+  bool operator==(const LionStep&) const = default;
 };
 
 // LAMB (You et al. 2020): u = (m / bias1) / (sqrt(v / bias2) + eps) + wd·p; p ← p − lr·ratio·u with ratio = |p| / |u|
@@ -60,6 +63,7 @@ struct LambStep {
   std::vector<std::int32_t> groups = {};
   std::vector<DType> compute_copy = {};
   std::vector<TensorSpec> infer(Specs inputs) const;
+  bool operator==(const LambStep&) const = default;
 };
 
 // Sum of squares of all elements of each tensor, in f64, in a fixed order: n tensors -> f64 [n].
@@ -76,6 +80,7 @@ struct ClipFactor {
   static constexpr std::string_view kName = "clip_factor";
   double max_norm = 0;
   std::vector<TensorSpec> infer(Specs inputs) const;
+  bool operator==(const ClipFactor&) const = default;
 };
 
 // Exponential moving average over many tensors: e ← d·e + (1−d)·p with d = decay f64 [1] on the device. Inputs: decay,

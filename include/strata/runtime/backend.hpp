@@ -26,6 +26,8 @@ struct MemoryReport {
   BytesByKind peak_by_kind{};    // of `peak`, at that moment
 };
 
+class Recorder;
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -41,9 +43,16 @@ class Backend {
   // `kind`: the block's last one.
   virtual void free(void* data, std::size_t bytes, const Stream& stream, MemoryKind kind) noexcept = 0;
   virtual void relabel(std::size_t bytes, MemoryKind from, MemoryKind to) noexcept = 0;
-  // Dense bytes between any two devices of which this backend's is one; ordered on `stream`.
+  // Dense bytes between any two devices of which this backend's is one; ordered on `stream`. From the host: the source
+  // may be written again when this returns. To the host: there when the stream's work is done.
   virtual void copy(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes,
                     const Stream& stream) = 0;
+  // Host bytes to this device without waiting for them: the source must stay as it is until the event. Page-locked
+  // memory travels beside the work of other streams.
+  virtual Event send(void* to, const void* from, std::size_t bytes, const Stream& stream) {
+    copy(to, device(), from, Device{}, bytes, stream);
+    return {};
+  }
 
   virtual Stream make_stream() = 0;
   virtual Event record(const Stream& stream) = 0;
@@ -51,6 +60,9 @@ class Backend {
       const Stream& stream,
       const Event& event) = 0;  // later work on the stream waits; an event of another kind: the host waits
   virtual void synchronise(const Stream& stream) = 0;  // the host waits for all work on the stream
+
+  // Where work can be recorded and launched again as a whole (recorder.hpp); null where it cannot.
+  virtual Recorder* recorder() { return nullptr; }
 };
 
 }  // namespace strata

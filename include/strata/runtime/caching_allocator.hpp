@@ -11,12 +11,18 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "strata/runtime/backend.hpp"
 
 namespace strata {
+
+struct Block {
+  void* data = nullptr;
+  std::size_t bytes = 0;
+};
 
 class CachingAllocator {
  public:
@@ -33,6 +39,12 @@ class CachingAllocator {
   void free(void* data, std::size_t bytes, MemoryKind kind = MemoryKind::other, const void* queue = nullptr) noexcept;
   void relabel(std::size_t bytes, MemoryKind from, MemoryKind to) noexcept;
   void trim();  // give all cached blocks back
+  // Takes these very blocks out of what is cached for `queue`, all of them or, where one is not there, none: false.
+  // They count as in use until `unclaim`.
+  bool claim(std::span<const Block> blocks, MemoryKind kind, const void* queue);
+  void unclaim(std::span<const Block> blocks, MemoryKind kind, const void* queue) noexcept;
+  // Appends every block that is handed out for `queue` to a list, until it is told nullptr.
+  void watch(std::vector<Block>* seen, const void* queue);
   MemoryReport report() const;
   void reset_peak();
 
@@ -51,6 +63,8 @@ class CachingAllocator {
   std::map<std::pair<const void*, std::size_t>, std::vector<void*>> cached_;  // by queue and size
   MemoryReport report_;
   std::int64_t high_water_ = 0;  // most that was ever in use
+  std::vector<Block>* seen_ = nullptr;
+  const void* seen_queue_ = nullptr;
 };
 
 }  // namespace strata

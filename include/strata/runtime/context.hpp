@@ -6,6 +6,7 @@
 
 #include <cstring>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "strata/base/error.hpp"
@@ -37,8 +38,9 @@ class Context {
   Tensor tensor(const std::vector<T>& values, const Shape& shape) const {
     return tensor(std::span<const T>(values), shape);
   }
-  Tensor upload(const Tensor& host) const;     // dense host tensor -> this device (a copy)
-  Tensor download(const Tensor& dense) const;  // this device -> host memory of its own; waits
+  Tensor upload(const Tensor& host) const;                  // dense host tensor -> this device (a copy)
+  std::pair<Tensor, Event> send(const Tensor& host) const;  // the same; `host` must stay as it is until the event
+  Tensor download(const Tensor& dense) const;               // this device -> host memory of its own; waits
   template <class T>
   std::vector<T> to_host(const Tensor& dense) const;
   double item(const Tensor& scalar) const;  // the one element, of any type, as double; waits

@@ -6,10 +6,13 @@
 // build can do. Lookups cost a hash and a few predicate calls.
 #pragma once
 
+#include <concepts>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <typeindex>
 #include <unordered_map>
 #include <vector>
@@ -37,6 +40,9 @@ class KernelTable {
     std::string kernel;  // "reference", "avx512 f32", "oneDNN matmul", ...
     std::function<bool(const void* op, Specs inputs)> serves;
     Run run;
+    // Ops as values, for who keeps them (step_graphs.hpp).
+    std::shared_ptr<const void> (*copy)(const void* op);
+    bool (*same)(const void* a, const void* b);
   };
 
   explicit KernelTable(std::string backend) : backend_(std::move(backend)) {}
@@ -48,7 +54,8 @@ class KernelTable {
                      [serves](const void* op, Specs inputs) { return serves(*static_cast<const Op*>(op), inputs); },
                      [run](const void* op, Inputs in, Outputs out, Context& ctx) {
                        run(*static_cast<const Op*>(op), in, out, ctx);
-                     }});
+                     },
+                     copy_of<Op>, are_same<Op>});
   }
 
   // Ask `other` for what this table lacks. Both must work on the same device's memory; `other` must outlive this table.
@@ -70,6 +77,18 @@ class KernelTable {
   const KernelTable* fallback() const { return fallback_; }
 
  private:
+  template <class Op>
+  static std::shared_ptr<const void> copy_of(const void* op) {
+    return std::make_shared<const Op>(*static_cast<const Op*>(op));
+  }
+  template <class Op>
+  static bool are_same(const void* a, const void* b) {
+    static_assert(std::is_empty_v<Op> || std::equality_comparable<Op>, "an op with fields says when two are the same");
+    if constexpr (std::is_empty_v<Op>)
+      return true;
+    else
+      return *static_cast<const Op*>(a) == *static_cast<const Op*>(b);
+  }
   void put(std::type_index op, Entry entry);
 
   std::string backend_;

@@ -20,6 +20,8 @@ class EventState {
   virtual ~EventState() = default;
   virtual bool ready() = 0;  // never blocks; throws the error of work that failed
   virtual void wait() = 0;   // blocks the calling host thread; throws likewise
+  // Between two points of a device's streams; waits for both. Only between events of one backend's `record`.
+  virtual double seconds_since(EventState& earlier);
 };
 
 // An undefined stream is the backend's default stream.

@@ -108,6 +108,9 @@ class Tensor {
   Tensor transpose(int a, int b) const;
   Tensor rows() const;  // [product of outer extents, last extent]; needs a row-dense tensor
 
+  // The same elements of another storage that is laid out alike.
+  Tensor of(std::shared_ptr<Storage> storage) const;
+
   bool same_view(const Tensor& other) const;  // the very same elements of the same storage
 
  private:

@@ -33,9 +33,7 @@ class CudaStream final : public StreamState {
 
 class CudaEvent final : public EventState {
  public:
-  explicit CudaEvent(int device) : device_(device) {
-    check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "cudaEventCreate");
-  }
+  explicit CudaEvent(int device) : device_(device) { check(cudaEventCreate(&event_), "cudaEventCreate"); }
   ~CudaEvent() override {
     cudaSetDevice(device_);
     cudaEventDestroy(event_);
@@ -47,6 +45,14 @@ class CudaEvent final : public EventState {
     return true;
   }
   void wait() override { check(cudaEventSynchronize(event_), "work on the device"); }
+  double seconds_since(EventState& earlier) override {
+    const auto* other = dynamic_cast<const CudaEvent*>(&earlier);
+    STRATA_CHECK(other != nullptr, internal, "cuda", "the time since an event of another kind was asked for");
+    float milliseconds = 0;
+    wait();
+    check(cudaEventElapsedTime(&milliseconds, other->event_, event_), "cudaEventElapsedTime");
+    return 1e-3 * static_cast<double>(milliseconds);
+  }
   cudaEvent_t get() const { return event_; }
 
  private:
@@ -122,6 +128,13 @@ CudaBackend::CudaBackend(int device) : device_(device) {
   check(cudaStreamCreateWithFlags(&default_, cudaStreamNonBlocking), "cudaStreamCreate");
   allocator_ = std::make_unique<CachingAllocator>(take_device, give_device, true);
   staging_ = std::make_unique<Staging>();
+  recorder_ = std::make_unique<CudaRecorder>(default_, *allocator_);
+  void *on_device = nullptr, *on_host = nullptr;
+  check(cudaMalloc(&on_device, sizeof(Faults)), "cudaMalloc of the faults");
+  faults_ = static_cast<Faults*>(on_device);
+  check(cudaMallocHost(&on_host, sizeof(Faults)), "cudaMallocHost of the faults");
+  seen_faults_ = static_cast<Faults*>(on_host);
+  check(cudaMemset(faults_, 0xff, sizeof(Faults)), "cudaMemset of the faults");
 }
 
 CudaBackend::~CudaBackend() {
@@ -130,7 +143,10 @@ CudaBackend::~CudaBackend() {
   if (cudnn_ != nullptr) cudnnDestroy(cudnn_);
   if (cublas_ != nullptr) cublasLtDestroy(cublas_);
   staging_.reset();
+  recorder_.reset();
   allocator_.reset();
+  cudaFree(faults_);
+  cudaFreeHost(seen_faults_);
   if (default_ != nullptr) cudaStreamDestroy(default_);
 }
 
@@ -164,6 +180,10 @@ void CudaBackend::copy(void* to, Device to_device, const void* from, Device from
   const cudaStream_t on = this->stream(stream);
   const auto what = [bytes] { return fmt::format("cudaMemcpyAsync of {} bytes", bytes); };
   if (from_device.kind == DeviceKind::host) {
+    if (recorder_->is_recording(on)) {  // a kernel's own: the same each time
+      std::memcpy(recorder_->copy_from_slot(to, bytes), from, bytes);
+      return;
+    }
     constexpr std::size_t kInline = std::size_t{64} << 10;  // up to here the driver takes a copy of its own at once
     const bool pinned = is_pinned(from);
     if (!pinned && bytes > kInline) return staging_->send(to, from, bytes, on);
@@ -173,6 +193,18 @@ void CudaBackend::copy(void* to, Device to_device, const void* from, Device from
   }
   const auto direction = to_device.kind == DeviceKind::host ? cudaMemcpyDeviceToHost : cudaMemcpyDeviceToDevice;
   check(cudaMemcpyAsync(to, from, bytes, direction, on), what());
+}
+
+Event CudaBackend::send(void* to, const void* from, std::size_t bytes, const Stream& stream) {
+  if (bytes == 0) return {};
+  use();
+  if (!is_pinned(from)) {
+    copy(to, device(), from, Device{}, bytes, stream);
+    return {};
+  }
+  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, this->stream(stream)),
+        fmt::format("cudaMemcpyAsync of {} bytes", bytes));
+  return record(stream);
 }
 
 Stream CudaBackend::make_stream() {
@@ -198,7 +230,15 @@ void CudaBackend::wait(const Stream& stream, const Event& event) {
 
 void CudaBackend::synchronise(const Stream& stream) {
   use();
-  check(cudaStreamSynchronize(this->stream(stream)), "work on the device");
+  const cudaStream_t on = this->stream(stream);
+  STRATA_CHECK(!recorder_->is_recording(on), environment, "cuda", "a kernel waits for the device while it is recorded");
+  const std::scoped_lock lock(faults_lock_);
+  check(cudaMemcpyAsync(seen_faults_, faults_, sizeof(Faults), cudaMemcpyDeviceToHost, on),
+        "cudaMemcpyAsync of faults");
+  check(cudaStreamSynchronize(on), "work on the device");
+  if (std::ranges::all_of(seen_faults_->first, [](auto first) { return first == ~0ull; })) return;
+  check(cudaMemsetAsync(faults_, 0xff, sizeof(Faults), on), "cudaMemsetAsync of faults");
+  check_faults(*seen_faults_);
 }
 
 cublasLtHandle_t CudaBackend::cublas() {
@@ -231,6 +271,8 @@ cudaStream_t stream_of(const Context& ctx) {
   return backend.stream(ctx.stream());
 }
 
+Faults* faults_of(const Context& ctx) { return cuda_backend(ctx).faults(); }
+
 ProductTools product_tools(const Context& ctx) {
   CudaBackend& backend = cuda_backend(ctx);
   return {backend.cublas(), backend.products()};
@@ -243,8 +285,9 @@ std::shared_ptr<Backend> make_cuda_backend(const CudaOptions& options) {
   return std::make_shared<cuda::CudaBackend>(cuda::choose_device(options.device, found));
 }
 
-void* take_pinned(std::size_t bytes) {
+void* take_pinned(const Backend& cuda, std::size_t bytes) {
   void* data = nullptr;
+  cudaSetDevice(cuda.device().index);  // a thread that named none would make a context on the first
   if (cudaMallocHost(&data, bytes) == cudaSuccess) return data;
   cudaGetLastError();
   return nullptr;

@@ -13,7 +13,9 @@
 #include <mutex>
 #include <vector>
 
+#include "backends/cuda/faults.hpp"
 #include "backends/cuda/product_choices.hpp"
+#include "backends/cuda/recorder.hpp"
 #include "strata/runtime/caching_allocator.hpp"
 #include "strata/runtime/context.hpp"
 
@@ -38,10 +40,13 @@ class CudaBackend final : public Backend {
   void copy(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes,
             const Stream& stream) override;
 
+  Event send(void* to, const void* from, std::size_t bytes, const Stream& stream) override;
+
   Stream make_stream() override;
   Event record(const Stream& stream) override;
   void wait(const Stream& stream, const Event& event) override;
   void synchronise(const Stream& stream) override;
+  Recorder* recorder() override { return recorder_.get(); }
 
   void use() const;  // this device becomes the calling thread's
   cudaStream_t stream(const Stream& stream) const;
@@ -50,6 +55,7 @@ class CudaBackend final : public Backend {
   cublasLtHandle_t cublas();
   cudnnHandle_t cudnn();
   ProductChoices& products() { return products_; }
+  Faults* faults() const { return faults_; }
   std::mutex& cudnn_lock() { return cudnn_lock_; }
 
  private:
@@ -60,11 +66,13 @@ class CudaBackend final : public Backend {
   cudaStream_t default_ = nullptr;
   std::unique_ptr<CachingAllocator> allocator_;
   std::unique_ptr<Staging> staging_;
+  std::unique_ptr<CudaRecorder> recorder_;
+  Faults *faults_ = nullptr, *seen_faults_ = nullptr;  // on the device, and where the host reads them
   ProductChoices products_;
   std::once_flag cublas_once_, cudnn_once_;
   cublasLtHandle_t cublas_ = nullptr;
   cudnnHandle_t cudnn_ = nullptr;
-  std::mutex cudnn_lock_;
+  std::mutex cudnn_lock_, faults_lock_;
 };
 
 // Of a context whose backend is this one: internal error otherwise.

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "backends/cuda/faults.hpp"
 #include "backends/cuda/loss_rows.cuh"
 #include "backends/cuda/register.hpp"
 
@@ -67,7 +68,7 @@ __device__ __forceinline__ LogSum<A> row_log_sum(LogSum<A> all) {
 
 template <class T, class Threads>
 __global__ void row_losses(const T* logits, const std::int64_t* target, Accumulation<T>* loss, Accumulation<T>* lse,
-                           BadRow* bad, std::int64_t rows, std::int64_t width, std::int64_t ignore) {
+                           Faults* faults, std::int64_t rows, std::int64_t width, std::int64_t ignore) {
   using A = Accumulation<T>;
   constexpr int V = Threads::kPack;
   for (std::int64_t row = Threads::first_row(); row < rows; row += Threads::all_rows()) {
@@ -85,7 +86,7 @@ __global__ void row_losses(const T* logits, const std::int64_t* target, Accumula
       loss[row] = 0;
     else
       loss[row] = is_class ? log_sum + (all.largest - widen(x[t])) : std::numeric_limits<A>::quiet_NaN();
-    if (t != ignore && !is_class) report_bad_row(bad, row, rows);
+    if (t != ignore && !is_class) report_fault(faults, FaultPlace::cross_entropy, row, t, width);
   }
 }
 
@@ -113,17 +114,15 @@ __global__ void row_gradients(const T* logits, const std::int64_t* target, const
 void cross_entropy(const ops::CrossEntropy& op, Inputs in, Outputs out, Context& ctx) {
   const std::int64_t rows = in[0].dim(0), width = in[0].dim(1);
   if (rows == 0) return;
-  const Tensor bad = no_bad_row(ctx);
   const int pack = pack_width(std::array{Operand{in[0].raw(), width, size_of(in[0].dtype())}});
   with_floating(in[0].dtype(), [&]<class T>(T) {
     with_row_threads<T>(width, pack, [&]<class Threads>(Threads) {
       using A = Accumulation<T>;
       launch("cross_entropy", row_losses<T, Threads>, Threads::shape(rows), ctx, pointer<T>(in[0]),
-             pointer<std::int64_t>(in[1]), pointer<A>(out[0]), pointer<A>(out[1]), pointer<BadRow>(bad), rows, width,
+             pointer<std::int64_t>(in[1]), pointer<A>(out[0]), pointer<A>(out[1]), faults_of(ctx), rows, width,
              op.ignore);
     });
   });
-  check_targets(op.kName, "classes", bad, in[1], width, ctx);
 }
 
 void cross_entropy_backward(const ops::CrossEntropyBackward& op, Inputs in, Outputs out, Context& ctx) {

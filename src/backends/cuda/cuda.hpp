@@ -40,8 +40,9 @@ struct CudaOptions {
 std::shared_ptr<Backend> make_cuda_backend(const CudaOptions& options = {});
 KernelTable make_cuda_table();
 
-// Page-locked host memory, which devices read and write without a copy in between: for loaders. nullptr: no more.
-void* take_pinned(std::size_t bytes);
+// Page-locked host memory, which the backend's device reads and writes without a copy in between: for loaders, on any
+// thread. nullptr: no more.
+void* take_pinned(const Backend& cuda, std::size_t bytes);
 void give_pinned(void* data);
 
 }  // namespace strata

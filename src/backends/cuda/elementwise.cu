@@ -39,6 +39,15 @@ struct Multiple {
   }
 };
 
+struct Bounded {
+  double low, high;
+  template <class A>
+  __device__ A operator()(A x) const {
+    const A least = static_cast<A>(low), most = static_cast<A>(high);
+    return x < least ? least : x > most ? most : x;
+  }
+};
+
 template <class F>
 void pairwise(Inputs in, const Tensor& out, F f, Context& ctx) {
   const std::int64_t n = out.numel(), m = in[1].numel();
@@ -67,12 +76,17 @@ void scale(const ops::Scale& op, Inputs in, Outputs out, Context& ctx) {
   map("scale", in[0], out[0], Multiple{op.alpha}, ctx);
 }
 
+void clamp(const ops::Clamp& op, Inputs in, Outputs out, Context& ctx) {
+  map("clamp", in[0], out[0], Bounded{op.low, op.high}, ctx);
+}
+
 }  // namespace
 
 void register_elementwise(KernelTable& table) {
   table.add<ops::Add>("cuda", add, serves::anything);
   table.add<ops::Mul>("cuda", mul, serves::anything);
   table.add<ops::Scale>("cuda", scale, serves::anything);
+  table.add<ops::Clamp>("cuda", clamp, serves::anything);
 }
 
 }  // namespace strata::cuda

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// An index outside its table reads nothing: a gathered row becomes NaN (integers: all bits set), a scattered one goes
-// nowhere. To report its place the host would have to wait for the device.
+// An index outside its table is a fault (faults.hpp) and reads nothing: a gathered row becomes NaN (integers: all bits
+// set), a scattered one goes nowhere.
 #include "strata/ops/gather.hpp"
 
+#include "backends/cuda/faults.hpp"
 #include "backends/cuda/launch.cuh"
 #include "backends/cuda/register.hpp"
 #include "backends/cuda/types.cuh"
@@ -26,10 +27,12 @@ Launch warps(std::int64_t rows) { return over(rows * kWarp); }
 
 // P: a pack, or an unsigned integer of an element's size. A warp a row.
 template <class P>
-__global__ void gather(const P* table, Index index, P* y, std::int64_t n, std::int64_t packs, std::int64_t rows) {
+__global__ void gather(const P* table, Index index, P* y, std::int64_t n, std::int64_t packs, std::int64_t rows,
+                       Faults* faults) {
   for (std::int64_t i = first_item() / kWarp; i < n; i += all_items() / kWarp) {
     const std::int64_t row = index[i];
     const bool inside = row >= 0 && row < rows;
+    if (!inside && threadIdx.x % kWarp == 0) report_fault(faults, FaultPlace::gather_rows, i, row, rows);
     P outside;
     memset(&outside, 0xff, sizeof(P));
     for (std::int64_t k = threadIdx.x % kWarp; k < packs; k += kWarp)
@@ -39,11 +42,12 @@ __global__ void gather(const P* table, Index index, P* y, std::int64_t n, std::i
 
 template <class T, class U, int V>
 __global__ void add_table(const T* x, const U* table, Index index, T* y, std::int64_t n, std::int64_t packs,
-                          std::int64_t rows) {
+                          std::int64_t rows, Faults* faults) {
   using A = Accumulation<T>;
   for (std::int64_t i = first_item() / kWarp; i < n; i += all_items() / kWarp) {
     const std::int64_t row = index[i];
     const bool inside = row >= 0 && row < rows;
+    if (!inside && threadIdx.x % kWarp == 0) report_fault(faults, FaultPlace::add_rows, i, row, rows);
     const auto* from = reinterpret_cast<const Pack<U, V>*>(table) + (inside ? row : 0) * packs;
     for (std::int64_t k = threadIdx.x % kWarp; k < packs; k += kWarp) {
       auto value = reinterpret_cast<const Pack<T, V>*>(x)[i * packs + k];
@@ -90,7 +94,8 @@ __device__ __forceinline__ int list_positions(unsigned found, int* totals, int* 
 
 // A block a row of y and kThreads packs of its columns: looks through the index and sums in its order.
 template <class T, int V>
-__global__ void scatter_add(const T* x, Index index, T* y, std::int64_t n, std::int64_t packs, std::int64_t rows) {
+__global__ void scatter_add(const T* x, Index index, T* y, std::int64_t n, std::int64_t packs, std::int64_t rows,
+                            Faults* faults) {
   __shared__ int totals[2][kThreads / kWarp], list[kThreads * kLook];
   const std::int64_t column = static_cast<std::int64_t>(blockIdx.y) * kThreads + threadIdx.x;
   for (std::int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
@@ -101,7 +106,11 @@ __global__ void scatter_add(const T* x, Index index, T* y, std::int64_t n, std::
 #pragma unroll
       for (int k = 0; k < kLook; ++k) {
         const std::int64_t position = tile + static_cast<std::int64_t>(threadIdx.x) * kLook + k;
-        if (position < n && index[position] == row) found |= 1u << k;
+        if (position >= n) continue;
+        const std::int64_t to = index[position];
+        if (to == row) found |= 1u << k;
+        if (row == 0 && blockIdx.y == 0 && (to < 0 || to >= rows))
+          report_fault(faults, FaultPlace::scatter_add_rows, position, to, rows);
       }
       const int all = list_positions(found, totals[turn], list);
       if (column < packs) {
@@ -143,10 +152,11 @@ void gather_rows(const ops::GatherRows&, Inputs in, Outputs out, Context& ctx) {
   if (packed > 1) {
     using P = Pack<std::uint32_t, 4>;
     return launch("gather", gather<P>, warps(n), ctx, pointer<P>(in[0]), index, pointer<P>(out[0]), n, width / packed,
-                  rows);
+                  rows, faults_of(ctx));
   }
   with_unsigned(size_of(out[0].dtype()), [&]<class P>(P) {
-    launch("gather", gather<P>, warps(n), ctx, pointer<P>(in[0]), index, pointer<P>(out[0]), n, width, rows);
+    launch("gather", gather<P>, warps(n), ctx, pointer<P>(in[0]), index, pointer<P>(out[0]), n, width, rows,
+           faults_of(ctx));
   });
 }
 
@@ -159,7 +169,7 @@ void scatter_add_rows(const ops::ScatterAddRows& op, Inputs in, Outputs out, Con
                      .rows = static_cast<unsigned>((packs + kThreads - 1) / kThreads)};
   with_floating(out[0].dtype(), [&]<class T>(T) {
     launch("scatter_add", packed > 1 ? scatter_add<T, 16 / sizeof(T)> : scatter_add<T, 1>, shape, ctx,
-           pointer<T>(in[0]), Index(in[1]), pointer<T>(out[0]), in[0].dim(0), packs, op.rows);
+           pointer<T>(in[0]), Index(in[1]), pointer<T>(out[0]), in[0].dim(0), packs, op.rows, faults_of(ctx));
   });
 }
 
@@ -171,7 +181,8 @@ void add_rows(const ops::AddRows&, Inputs in, Outputs out, Context& ctx) {
     with_floating(in[1].dtype(), [&]<class U>(U) {
       constexpr int V = 16 / (sizeof(T) > sizeof(U) ? sizeof(T) : sizeof(U));
       launch("add_table", packed > 1 ? add_table<T, U, V> : add_table<T, U, 1>, warps(n), ctx, pointer<T>(in[0]),
-             pointer<U>(in[1]), Index(in[2]), pointer<T>(out[0]), n, out[0].dim(1) / packed, in[1].dim(0));
+             pointer<U>(in[1]), Index(in[2]), pointer<T>(out[0]), n, out[0].dim(1) / packed, in[1].dim(0),
+             faults_of(ctx));
     });
   });
 }

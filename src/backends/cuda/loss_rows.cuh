@@ -72,29 +72,4 @@ void with_row_threads(std::int64_t width, int pack, F&& f) {
   return pack == 1 ? f(RowThreads<false, V, false>{}) : f(RowThreads<false, V, true>{});
 }
 
-// The first row whose target is none, found by a kernel: rows − row, 0 as long as there is none.
-using BadRow = unsigned long long;
-
-__device__ __forceinline__ void report_bad_row(BadRow* bad, std::int64_t row, std::int64_t rows) {
-  atomicMax(bad, static_cast<BadRow>(rows - row));
-}
-
-inline Tensor no_bad_row(const Context& ctx) {
-  Tensor bad = ctx.empty(DType::i64, {1});
-  check(cudaMemsetAsync(bad.raw(), 0, bad.bytes(), stream_of(ctx)), "bad row");
-  return bad;
-}
-
-// A data error with the row, which the op promises: waits for the stream.
-inline void check_targets(std::string_view op, std::string_view columns, const Tensor& bad, const Tensor& target,
-                          std::int64_t width, const Context& ctx) {
-  const std::int64_t found = ctx.to_host<std::int64_t>(bad)[0];
-  if (found == 0) return;
-  const std::int64_t row = target.numel() - found;
-  const std::int64_t value = ctx.to_host<std::int64_t>(target)[static_cast<std::size_t>(row)];
-  fail(ErrorKind::data, op,
-       "row " + std::to_string(row) + " has target " + std::to_string(value) + ", but there are " +
-           std::to_string(width) + " " + std::string(columns));
-}
-
 }  // namespace strata::cuda

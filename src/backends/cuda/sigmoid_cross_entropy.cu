@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "backends/cuda/block_sum.cuh"
+#include "backends/cuda/faults.hpp"
 #include "backends/cuda/loss_rows.cuh"
 #include "backends/cuda/register.hpp"
 
@@ -16,7 +17,7 @@ __device__ __forceinline__ A softplus(A x) {
 }
 
 template <class T, class Threads>
-__global__ void row_losses(const T* logits, const std::int64_t* target, Accumulation<T>* loss, BadRow* bad,
+__global__ void row_losses(const T* logits, const std::int64_t* target, Accumulation<T>* loss, Faults* faults,
                            std::int64_t rows, std::int64_t width) {
   using A = Accumulation<T>;
   constexpr int V = Threads::kPack;
@@ -35,7 +36,7 @@ __global__ void row_losses(const T* logits, const std::int64_t* target, Accumula
     if (Threads::lane() != 0) continue;
     const bool is_column = t >= -1 && t < width;
     loss[row] = is_column ? sum : std::numeric_limits<A>::quiet_NaN();
-    if (!is_column) report_bad_row(bad, row, rows);
+    if (!is_column) report_fault(faults, FaultPlace::sigmoid_cross_entropy, row, t, width);
   }
 }
 
@@ -59,18 +60,16 @@ __global__ void row_gradients(const T* logits, const std::int64_t* target, const
   }
 }
 
-void sigmoid_cross_entropy(const ops::SigmoidCrossEntropy& op, Inputs in, Outputs out, Context& ctx) {
+void sigmoid_cross_entropy(const ops::SigmoidCrossEntropy&, Inputs in, Outputs out, Context& ctx) {
   const std::int64_t rows = in[0].dim(0), width = in[0].dim(1);
   if (rows == 0) return;
-  const Tensor bad = no_bad_row(ctx);
   const int pack = pack_width(std::array{Operand{in[0].raw(), width, size_of(in[0].dtype())}});
   with_floating(in[0].dtype(), [&]<class T>(T) {
     with_row_threads<T>(width, pack, [&]<class Threads>(Threads) {
       launch("sigmoid_cross_entropy", row_losses<T, Threads>, Threads::shape(rows), ctx, pointer<T>(in[0]),
-             pointer<std::int64_t>(in[1]), pointer<Accumulation<T>>(out[0]), pointer<BadRow>(bad), rows, width);
+             pointer<std::int64_t>(in[1]), pointer<Accumulation<T>>(out[0]), faults_of(ctx), rows, width);
     });
   });
-  check_targets(op.kName, "columns", bad, in[1], width, ctx);
 }
 
 void sigmoid_cross_entropy_backward(const ops::SigmoidCrossEntropyBackward&, Inputs in, Outputs out, Context& ctx) {

@@ -27,12 +27,19 @@ void scale(const ops::Scale& op, Inputs in, Outputs out, Context&) {
   store(out[0], x);
 }
 
+void clamp(const ops::Clamp& op, Inputs in, Outputs out, Context&) {
+  Values x = load(in[0]);
+  for (double& value : x) value = value < op.low ? op.low : value > op.high ? op.high : value;
+  store(out[0], x);
+}
+
 }  // namespace
 
 void register_elementwise(KernelTable& table) {
   table.add<ops::Add>("reference", add, floating);
   table.add<ops::Mul>("reference", mul, floating);
   table.add<ops::Scale>("reference", scale, floating);
+  table.add<ops::Clamp>("reference", clamp, floating);
 }
 
 }  // namespace strata::reference
