@@ -18,7 +18,9 @@ class LocalCommunicator final : public Communicator {
   int size() const override { return 1; }
   const std::string& name() const override { return name_; }
   std::string_view transport() const override { return "local"; }
-  bool serves(const Device& device) const override { return device == (backend_ ? backend_->device() : Device{}); }
+  bool serves(const Device& device) const override {
+    return device == Device{} || (backend_ && device == backend_->device());
+  }
 
   std::unique_ptr<Communicator> split(int color, int, std::string_view label) override {
     if (color < 0) return nullptr;
@@ -38,7 +40,7 @@ class LocalCommunicator final : public Communicator {
 
  private:
   void copy(const Call& call) {
-    if (backend_) {
+    if (backend_ && (call.output.device() != Device{} || call.input.device() != Device{})) {
       backend_->copy(call.output.raw(), call.output.device(), call.input.raw(), call.input.device(), call.input.bytes(),
                      call.stream);
     } else {

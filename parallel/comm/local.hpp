@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The transport of one rank alone: a collective copies input to output, or does nothing in place. Any device: copies go
-// through the backend, in stream order. For runs without other ranks; groups of one that come from a split keep the
-// transport of their parent.
+// The transport of one rank alone: a collective copies input to output, or does nothing in place. Host tensors, and
+// those of the backend's device: their copies go through the backend, in stream order. For runs without other ranks;
+// groups of one that come from a split keep the transport of their parent.
 #pragma once
 
 #include <memory>

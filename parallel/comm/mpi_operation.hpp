@@ -12,13 +12,10 @@
 #include <string>
 #include <vector>
 
+#include "parallel/comm/poll.hpp"
 #include "strata/comm/call.hpp"
 
 namespace strata::comm {
-
-// Asks `done` until it says yes: gives way at first, then sleeps between questions. False: the deadline (0: none) came
-// first.
-bool poll_until(const std::function<bool()>& done, std::chrono::milliseconds deadline);
 
 class MpiOperation final : public EventState {
  public:

@@ -100,15 +100,28 @@ class Watch {
   std::thread thread_;
 };
 
+// Work on the caller's own thread that may get stuck: watched from here to the end of the scope.
+class Underway {
+ public:
+  Underway(Watch& watch, std::string what) : done_(std::make_shared<Flag>()) {
+    watch.add(std::move(what), Event(done_));
+  }
+  ~Underway() { done_->raise(); }
+  Underway(const Underway&) = delete;
+  Underway& operator=(const Underway&) = delete;
+
+ private:
+  std::shared_ptr<Flag> done_;
+};
+
 class WatchdogCommunicator final : public Wrapper {
  public:
   WatchdogCommunicator(std::shared_ptr<Communicator> communicator, std::shared_ptr<Watch> watch)
       : Wrapper(std::move(communicator)), watch_(std::move(watch)) {}
 
   std::unique_ptr<Communicator> split(int color, int key, std::string_view label) override {
-    const auto done = std::make_shared<Flag>();
-    watch_->add(fmt::format("split '{}' of group '{}', rank {} of {}", label, name(), rank(), size()), Event(done));
-    const std::unique_ptr<Flag, void (*)(Flag*)> at_end(done.get(), [](Flag* flag) { flag->raise(); });
+    const Underway splitting(*watch_,
+                             fmt::format("split '{}' of group '{}', rank {} of {}", label, name(), rank(), size()));
     return Wrapper::split(color, key, label);
   }
 
@@ -117,13 +130,16 @@ class WatchdogCommunicator final : public Wrapper {
     return std::make_unique<WatchdogCommunicator>(std::move(child), watch_);
   }
 
+  // A transport may wait for others before the call is on its way (NCCL, when it connects).
   Event start(const Call& call) override {
+    const Underway starting(*watch_, describe(call));
     Event event = Wrapper::start(call);
     watch_->add(describe(call), event);
     return event;
   }
 
   std::vector<Event> start_batch(std::span<const Call> calls) override {
+    const Underway starting(*watch_, calls.empty() ? "an empty batch" : "a batch from " + describe(calls.front()));
     auto events = Wrapper::start_batch(calls);
     for (std::size_t i = 0; i < calls.size(); ++i) watch_->add(describe(calls[i]), events[i]);
     return events;

@@ -24,6 +24,7 @@ class Wrapper : public Communicator {
   const std::string& name() const override { return inner_->name(); }
   std::string_view transport() const override { return inner_->transport(); }
   bool serves(const Device& device) const override { return inner_->serves(device); }
+  void will_reuse(const Tensor& buffer) override { inner_->will_reuse(buffer); }
   void abort(std::string_view reason) override { inner_->abort(reason); }
   const void* native_handle(std::string_view kind) const override { return inner_->native_handle(kind); }
 

@@ -165,6 +165,12 @@ std::vector<std::int64_t> row_offsets(std::span<const std::int64_t> counts) {
   return offsets;
 }
 
+bool writes_output(const Call& call, int rank) {
+  if (call.kind == CallKind::broadcast) return rank != call.peer;
+  if (call.kind == CallKind::reduce) return rank == call.peer;
+  return call.output.defined();
+}
+
 std::int64_t row_elements(const Tensor& tensor) { return tensor.shape().inner(0); }
 
 void check_call(Call& call, int rank, int size) {

@@ -26,6 +26,7 @@ class Communicator::QueuedEvent final : public EventState {
                  fmt::format("waiting for '{}', which begins only when its batch ends", what_), "end the batch first");
     event_.wait();
   }
+  std::vector<Event> parts() const override { return started_ ? std::vector{event_} : std::vector<Event>(); }
 
  private:
   std::string what_;
@@ -35,24 +36,13 @@ class Communicator::QueuedEvent final : public EventState {
 
 Communicator::~Communicator() = default;
 
-namespace {
-
-// A root that broadcasts, and those whose values are reduced elsewhere, only read.
-bool writes(const Call& call, int rank) {
-  if (call.kind == CallKind::broadcast) return rank != call.peer;
-  if (call.kind == CallKind::reduce) return rank == call.peer;
-  return call.output.defined();
-}
-
-}  // namespace
-
 Event Communicator::submit(Call call) {
   check_call(call, rank(), size());
   for (const Tensor* tensor : {&call.input, &call.output}) {
     STRATA_CHECK(!tensor->defined() || serves(tensor->device()), usage, name_of(call.kind),
                  fmt::format("the {} transport does not take tensors on {}", transport(), tensor->device().str()));
   }
-  if (writes(call, rank())) call.output.storage()->bump_version();
+  if (writes_output(call, rank())) call.output.storage()->bump_version();
   call.number = next_number_++;
   if (open_batches_ == 0) return start(call);
   auto event = std::make_shared<QueuedEvent>(call.str());
@@ -164,6 +154,7 @@ class AllOf final : public EventState {
   void wait() override {
     for (const auto& event : events_) event.wait();
   }
+  std::vector<Event> parts() const override { return events_; }
 
  private:
   std::vector<Event> events_;

@@ -80,7 +80,8 @@ class HostBackend final : public Backend {
       std::memcpy(to, from, bytes);
   }
 
-  Stream make_stream() override { return Stream(std::make_shared<StreamState>()); }
+  using Backend::make_stream;
+  Stream make_stream(StreamPriority) override { return Stream(std::make_shared<StreamState>()); }
   Event record(const Stream&) override { return {}; }
   void wait(const Stream&, const Event& event) override { event.wait(); }
   void synchronise(const Stream&) override {}

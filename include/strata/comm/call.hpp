@@ -56,6 +56,10 @@ std::vector<std::int64_t> row_offsets(std::span<const std::int64_t> counts);
 // Elements of one row: the product of all extents but the first.
 std::int64_t row_elements(const Tensor& tensor);
 
+// Does this call write its output on this rank? A root that broadcasts, and those whose values are reduced elsewhere,
+// only read.
+bool writes_output(const Call& call, int rank);
+
 // What a single rank can see of a call: tensors are there, dense, on a device that is served, shapes and types fit each
 // other and the group, input and output are one view, the documented in-place slice, or apart. Fills in counts. Throws
 // usage errors; nothing has moved yet.

@@ -17,18 +17,20 @@
 // Order. All ranks of a group issue the same collectives in the same order; sends between two ranks with one tag arrive
 // in order; collectives, sends and receives do not wait for each other. Different groups are independent, also from
 // different threads; one communicator is used by one thread at a time.
+// Device tensors over NCCL (parallel/comm/nccl.hpp) ask for more: one order of the calls of all groups, exchanges in
+// both directions in batches, and tag 0.
 //
 // Checks. Shapes, types, devices and peers are checked before anything moves (usage errors, thrown by the call itself).
 // Ranks that call different things: the thread transport always finds it and names ranks and calls; MPI finds it under
 // the checking wrapper. Failures of others are communication errors, deadlines timeout errors; both are thrown by the
 // event. After either, the group is unusable: leave, or abort.
 //
-// Types: every DType. Integers wrap. bf16 is added in f32 and rounded once a combination (the thread transport: once).
-// max and min of NaN: unspecified.
+// Types: every DType (NCCL: no arithmetic on i16). Integers wrap. bf16 is added in f32 and rounded once a combination
+// (the thread transport: once). max and min of NaN: unspecified.
 //
 // Determinism: the same call on the same group gives the same bits on all ranks, and again in the next run. The thread
 // transport adds in rank order, ((x0 + x1) + x2) + ...; MPI adds in an order of the library's choosing that depends on
-// size and count. An average is the caller's: scale.
+// size and count, and so does NCCL (of the devices, too). An average is the caller's: scale.
 //
 // A group of one is a normal case: collectives copy input to output, or do nothing in place.
 #pragma once
@@ -57,7 +59,7 @@ class Communicator {
   virtual int rank() const = 0;
   virtual int size() const = 0;
   virtual const std::string& name() const = 0;          // "world", "world/data.1": for people
-  virtual std::string_view transport() const = 0;       // "local", "thread", "mpi", "nccl"
+  virtual std::string_view transport() const = 0;       // "local", "thread", "mpi", "nccl", "staged"
   virtual bool serves(const Device& device) const = 0;  // takes tensors that lie there
 
   // Collective; waits. Ranks with one color form a group, ordered by (key, rank). color < 0: in no group, nullptr.
@@ -93,6 +95,10 @@ class Communicator {
   // Scope guard: calls made while it lives begin together when it ends (NCCL's groups; needed there for exchanges in
   // both directions).
   Batch batch();
+
+  // A hint, on every rank of the group alike: this memory will be given to many calls. A transport may keep it
+  // registered with its network; the tensor then lives as long as the communicator.
+  virtual void will_reuse(const Tensor& buffer) { (void)buffer; }
 
   // Ends the job: other ranks stop waiting. thread: their waits throw an error with this reason; MPI: prints the reason
   // and kills all processes (exit code 6), does not return. May be called from any thread.

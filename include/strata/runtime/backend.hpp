@@ -54,11 +54,11 @@ class Backend {
     return {};
   }
 
-  virtual Stream make_stream() = 0;
+  virtual Stream make_stream(StreamPriority priority) = 0;
+  Stream make_stream() { return make_stream(StreamPriority::normal); }
   virtual Event record(const Stream& stream) = 0;
-  virtual void wait(
-      const Stream& stream,
-      const Event& event) = 0;  // later work on the stream waits; an event of another kind: the host waits
+  // Later work on the stream waits. An event of another kind, which has no parts of this backend's: the host waits.
+  virtual void wait(const Stream& stream, const Event& event) = 0;
   virtual void synchronise(const Stream& stream) = 0;  // the host waits for all work on the stream
 
   // Where work can be recorded and launched again as a whole (recorder.hpp); null where it cannot.

@@ -6,13 +6,26 @@
 // of host transports (an MPI request in flight) are not.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <string_view>
+#include <vector>
 
 namespace strata {
+
+class Event;
+
+enum class StreamPriority : std::uint8_t { normal, high };  // high: its work goes first where a device must choose
 
 class StreamState {
  public:
   virtual ~StreamState() = default;
+  // The backend's own object, if it is of this kind ("cudaStream_t": the handle itself), else nullptr. For transports
+  // that put work on a stream by the device's own library.
+  virtual void* native(std::string_view kind) {
+    (void)kind;
+    return nullptr;
+  }
 };
 
 class EventState {
@@ -22,6 +35,9 @@ class EventState {
   virtual void wait() = 0;   // blocks the calling host thread; throws likewise
   // Between two points of a device's streams; waits for both. Only between events of one backend's `record`.
   virtual double seconds_since(EventState& earlier);
+  // The events that have all happened when, and only when, this one has: a backend that knows those lets a stream wait
+  // for them in place of the host. Empty: this one is its own.
+  virtual std::vector<Event> parts() const;
 };
 
 // An undefined stream is the backend's default stream.
@@ -49,5 +65,7 @@ class Event {
  private:
   std::shared_ptr<EventState> state_;
 };
+
+inline std::vector<Event> EventState::parts() const { return {}; }
 
 }  // namespace strata

@@ -80,7 +80,8 @@ class CpuBackend final : public Backend {
             const Stream& stream) override {
     host_->copy(to, to_device, from, from_device, bytes, stream);
   }
-  Stream make_stream() override { return host_->make_stream(); }
+  using Backend::make_stream;
+  Stream make_stream(StreamPriority priority) override { return host_->make_stream(priority); }
   Event record(const Stream& stream) override { return host_->record(stream); }
   void wait(const Stream& stream, const Event& event) override { host_->wait(stream, event); }
   void synchronise(const Stream& stream) override { host_->synchronise(stream); }

@@ -17,13 +17,18 @@ namespace {
 
 class CudaStream final : public StreamState {
  public:
-  explicit CudaStream(int device) : device_(device) {
-    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreate");
+  CudaStream(int device, StreamPriority priority) : device_(device) {
+    int least = 0, greatest = 0;  // smaller numbers go first
+    check(cudaDeviceGetStreamPriorityRange(&least, &greatest), "cudaDeviceGetStreamPriorityRange");
+    check(cudaStreamCreateWithPriority(&stream_, cudaStreamNonBlocking,
+                                       priority == StreamPriority::high ? greatest : least),
+          "cudaStreamCreateWithPriority");
   }
   ~CudaStream() override {
     cudaSetDevice(device_);
     cudaStreamDestroy(stream_);
   }
+  void* native(std::string_view kind) override { return kind == "cudaStream_t" ? stream_ : nullptr; }
   cudaStream_t get() const { return stream_; }
 
  private:
@@ -207,9 +212,9 @@ Event CudaBackend::send(void* to, const void* from, std::size_t bytes, const Str
   return record(stream);
 }
 
-Stream CudaBackend::make_stream() {
+Stream CudaBackend::make_stream(StreamPriority priority) {
   use();
-  return Stream(std::make_shared<CudaStream>(device_));
+  return Stream(std::make_shared<CudaStream>(device_, priority));
 }
 
 Event CudaBackend::record(const Stream& stream) {
@@ -223,9 +228,10 @@ void CudaBackend::wait(const Stream& stream, const Event& event) {
   if (event.state() == nullptr) return;
   use();
   if (const auto* mine = dynamic_cast<const CudaEvent*>(event.state()))
-    check(cudaStreamWaitEvent(this->stream(stream), mine->get()), "cudaStreamWaitEvent");
-  else
-    event.wait();
+    return check(cudaStreamWaitEvent(this->stream(stream), mine->get()), "cudaStreamWaitEvent");
+  const auto parts = event.state()->parts();
+  for (const auto& part : parts) wait(stream, part);
+  if (parts.empty()) event.wait();
 }
 
 void CudaBackend::synchronise(const Stream& stream) {

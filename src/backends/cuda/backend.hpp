@@ -42,7 +42,8 @@ class CudaBackend final : public Backend {
 
   Event send(void* to, const void* from, std::size_t bytes, const Stream& stream) override;
 
-  Stream make_stream() override;
+  using Backend::make_stream;
+  Stream make_stream(StreamPriority priority) override;
   Event record(const Stream& stream) override;
   void wait(const Stream& stream, const Event& event) override;
   void synchronise(const Stream& stream) override;
