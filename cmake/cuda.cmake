@@ -25,3 +25,13 @@ if(NOT STRATA_CUDNN_INCLUDE OR NOT STRATA_CUDNN_LIBRARY)
 endif()
 add_library(strata::cudnn UNKNOWN IMPORTED)
 set_target_properties(strata::cudnn PROPERTIES IMPORTED_LOCATION "${STRATA_CUDNN_LIBRARY}" INTERFACE_INCLUDE_DIRECTORIES "${STRATA_CUDNN_INCLUDE}")
+
+# NCCL has none either. Without it ranks with devices exchange through host memory.
+find_path(STRATA_NCCL_INCLUDE nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+find_library(STRATA_NCCL_LIBRARY nccl HINTS ${CUDAToolkit_LIBRARY_DIR})
+mark_as_advanced(STRATA_NCCL_INCLUDE STRATA_NCCL_LIBRARY)
+if(STRATA_NCCL_INCLUDE AND STRATA_NCCL_LIBRARY)
+  set(STRATA_HAVE_NCCL ON)
+  add_library(strata::nccl UNKNOWN IMPORTED)
+  set_target_properties(strata::nccl PROPERTIES IMPORTED_LOCATION "${STRATA_NCCL_LIBRARY}" INTERFACE_INCLUDE_DIRECTORIES "${STRATA_NCCL_INCLUDE}")
+endif()

@@ -3,6 +3,7 @@
 
 #include "parallel/comm/local.hpp"
 #include "parallel/comm/mpi.hpp"
+#include "parallel/comm/nccl.hpp"
 #include "strata/base/error.hpp"
 
 namespace strata::comm {
@@ -16,7 +17,9 @@ constexpr std::chrono::milliseconds kGrace{2000};
 std::vector<TransportEntry> transport_table() {
   return {{"local", true, "one rank"},
           {"thread", true, "ranks as threads of one process (tests)"},
-          {"mpi", mpi_is_built(), mpi_description()}};
+          {"mpi", mpi_is_built(), mpi_description()},
+          {"nccl", nccl_is_built(), nccl_description()},
+          {"staged", true, "device tensors through host memory, over any of the others"}};
 }
 
 void run_world(const std::function<void(Communicator& world)>& body) {
