@@ -29,7 +29,10 @@ WholeSum::WholeSum(comm::Communicator& group, const std::vector<nn::ParameterPtr
 void WholeSum::begin(Context& ctx) {
   Context gradients = ctx.labelled(MemoryKind::gradients);
   for (auto& buffer : buffers_) {
-    if (!buffer.memory.defined()) buffer.memory = gradients.empty(buffer.dtype, {buffer.elements});
+    if (!buffer.memory.defined()) {
+      buffer.memory = gradients.empty(buffer.dtype, {buffer.elements});
+      group_.will_reuse(buffer.memory);
+    }
     ops::fill(ctx, buffer.memory, 0);
     for (const auto& [parameter, begin] : buffer.parts) {
       const Shape& shape = parameter->spec().shape;

@@ -165,6 +165,20 @@ Schema<OptimSettings> optim_schema() {
   return s;
 }
 
+Schema<CommSettings> comm_schema() {
+  using S = CommSettings;
+  using Transport = comm::DeviceTransport;
+  Schema<S> s;
+  s.choice("transport", &S::transport,
+           {{"auto", Transport::automatic}, {"nccl", Transport::nccl}, {"staged", Transport::staged}},
+           {.help = "of device memory between ranks; staged: through host memory; auto: NCCL where it was built"});
+  s.field("watchdog_minutes", &S::watchdog_minutes,
+          {.help = "after which a call on device memory counts as stuck, and the job ends; 0: never",
+           .unit = "minutes",
+           .least = 0});
+  return s;
+}
+
 Schema<TrainSettings> train_schema() {
   using S = TrainSettings;
   Schema<S> s;
@@ -239,6 +253,7 @@ config::Schema<RunConfig> run_schema() {
   s.group("data", &S::data, data_schema(), "studies");
   s.group("optim", &S::optim, optim_schema(), "the optimizer");
   s.group("train", &S::train, train_schema(), "length and rhythm of the run");
+  s.group("comm", &S::comm, comm_schema(), "what ranks with devices exchange");
   s.field("zero_shot", &S::zero_shot,
           {.help = "a label set of configs/eval, scored in evaluations; empty: loss and retrieval alone"});
   for (const RunRule rule : run_rules()) s.check(rule);

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "parallel/comm/device_world.hpp"
 #include "strata/autograd/tape.hpp"
 #include "strata/config/schema.hpp"
 #include "strata/data/packing.hpp"
@@ -113,6 +114,11 @@ struct TrainSettings {
   std::string best = {};
 };
 
+struct CommSettings {
+  comm::DeviceTransport transport = comm::DeviceTransport::automatic;  // of what lies on devices
+  double watchdog_minutes = 30;  // longest honest call on devices; 0: nobody watches
+};
+
 struct RunConfig {
   std::string name = "run";     // read_run takes the configuration's where there is none
   std::string output = "runs";  // the run's folder is output/name
@@ -132,6 +138,7 @@ struct RunConfig {
   DataSettings data;
   OptimSettings optim;
   TrainSettings train;
+  CommSettings comm;
   std::string zero_shot;  // a label set of configs/eval for evaluations while training; empty: none
 };
 

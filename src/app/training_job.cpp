@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
+#include "app/device_world.hpp"
 #include "app/image_text_model.hpp"
 #include "app/label_set.hpp"
 #include "app/named_checkpoint.hpp"
@@ -95,8 +96,9 @@ class TrainingJob {
         loader_(train_sets_, loader_options(run_, world, buffer_memory(backend_.backend()))),
         steps_(total_steps(run_.train, loader_.mixture().studies())),
         optimizer_(optimizer_config(run_.optim), model_.objective->trainable_parameters(), optimizer_rules(run_.optim)),
-        global_(world),
-        sync_(world, model_.objective->trainable_parameters()) {
+        devices_(open_device_world(world, run_.graphs ? graphs_.backend() : backend_.backend(), run_.comm)),
+        global_(*devices_),
+        sync_(*devices_, model_.objective->trainable_parameters()) {
     if (run_.model.standardise_voxels && !weights_have_come())
       engine::measure_voxels(ctx_, model_.images->trunk, loader_, world, kMeasuredStudies);
     if (run_.optim.ema > 0) ema_.emplace(ctx_, model_.objective->trainable_parameters());
@@ -346,6 +348,7 @@ class TrainingJob {
   data::Loader loader_;
   std::int64_t steps_;
   optim::Optimizer optimizer_;
+  std::shared_ptr<comm::Communicator> devices_;  // the same ranks, with what lies on their devices
   engine::DistributedBatch global_;
   parallel::WholeSum sync_;
   std::optional<optim::Ema> ema_;

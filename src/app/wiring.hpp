@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "parallel/comm/staged.hpp"
 #include "strata/data/loader.hpp"
 #include "strata/runtime/context.hpp"
 
@@ -68,5 +69,6 @@ std::vector<Fact> cuda_facts();  // devices and libraries
 // Host memory that a backend's device reads best, for loaders. The backend outlives it.
 data::BufferMemory buffer_memory(const std::shared_ptr<Backend>& backend);
 data::BufferMemory cuda_buffer_memory(const std::shared_ptr<Backend>& cuda);
+comm::StagingMemory cuda_host_memory(const std::shared_ptr<Backend>& cuda);  // page-locked
 
 }  // namespace strata::app

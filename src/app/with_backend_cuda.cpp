@@ -23,6 +23,10 @@ data::BufferMemory cuda_buffer_memory(const std::shared_ptr<Backend>& cuda) {
           [](void* data, std::size_t) { give_pinned(data); }};
 }
 
+comm::StagingMemory cuda_host_memory(const std::shared_ptr<Backend>& cuda) {
+  return {[cuda](std::size_t bytes) { return take_pinned(*cuda, bytes); }, give_pinned};
+}
+
 std::vector<Fact> cuda_facts() {
   std::vector<Fact> facts{{"CUDA", cuda_libraries()}};
   const CudaDevices found = cuda_devices();

@@ -14,6 +14,8 @@ WiredBackend wire_cuda(const BackendOptions&) {
 
 data::BufferMemory cuda_buffer_memory(const std::shared_ptr<Backend>&) { return {}; }
 
+comm::StagingMemory cuda_host_memory(const std::shared_ptr<Backend>&) { return {}; }
+
 std::vector<Fact> cuda_facts() { return {{"CUDA", "none: the build has no cuda backend (preset cuda-release)"}}; }
 
 }  // namespace strata::app
