@@ -4,6 +4,7 @@
 // of mpirun.
 //
 //   --transport thread | mpi   default: mpi when started by a launcher, thread otherwise
+//   --device nccl | staged     tests' tensors lie on devices, and are exchanged so (programs that have devices)
 //   --ranks N                  threads (default 4)
 //   --hang-rank N              rank N prints process and host and waits for a debugger
 //   --deadline S               a test that runs longer is named and the program ended (default 100; 0: none)
@@ -41,6 +42,8 @@ Options parse(int& argc, char** argv) {
     const std::string key = argv[i];
     if (i + 1 < argc && key == "--transport") {
       options.transport = argv[++i];
+    } else if (i + 1 < argc && key == "--device") {
+      launch().device_transport = argv[++i];
     } else if (i + 1 < argc && key == "--ranks") {
       launch().ranks = std::atoi(argv[++i]);
     } else if (i + 1 < argc && key == "--hang-rank") {
@@ -162,6 +165,10 @@ int run_over_mpi(int argc, char** argv, const Options& options) {
 int main(int argc, char** argv) {
   const Options options = parse(argc, argv);
   try {
+    if (!launch().device_transport.empty() && !launch().open_device) {
+      std::fprintf(stderr, "the ranks of this program have no devices: leave --device out\n");
+      return 2;
+    }
     if (options.transport == "thread") return run_over_threads(argc, argv, options);
     if (options.transport == "mpi") return run_over_mpi(argc, argv, options);
     std::fprintf(stderr, "unknown transport '%s': thread or mpi\n", options.transport.c_str());

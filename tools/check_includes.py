@@ -24,8 +24,8 @@ CHECKED_FOLDERS = ENGINE_FOLDERS + ("tests", "perf", "tools", "cmake", "scripts"
 
 # Third-party headers: a pattern of the include, and the paths (prefixes) that may open it.
 LIBRARIES = [
-    ("CUDA", r"(cuda|cublas|cudnn|curand|cusolver|cusparse|cuComplex|nvtx|cub/|thrust/)", ["src/backends/cuda/", "parallel/comm/nccl", "tests/cuda_emulation/"]),
-    ("NCCL", r"nccl", ["parallel/comm/nccl"]),
+    ("CUDA", r"(cuda|cublas|cudnn|curand|cusolver|cusparse|cuComplex|nvtx|cub/|thrust/)", ["src/backends/cuda/", "parallel/comm/nccl", "tests/cuda_emulation/", "tests/nccl_emulation/"]),
+    ("NCCL", r"nccl", ["parallel/comm/nccl", "tests/nccl_emulation/"]),
     ("oneDNN", r"(dnnl|oneapi/)", ["src/backends/cpu/"]),
     ("OpenMP", r"omp\.h", ["src/backends/cpu/"]),
     ("intrinsics", r"(immintrin|x86intrin|arm_neon|cpuid)\.h", ["src/backends/cpu/"]),

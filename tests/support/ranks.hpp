@@ -21,16 +21,27 @@
 #include "parallel/comm/strings.hpp"
 #include "parallel/comm/thread.hpp"
 #include "strata/base/error.hpp"
+#include "strata/runtime/context.hpp"
 
 namespace strata::testing {
 
 using Body = std::function<void(comm::Communicator&)>;
+
+// A rank's device, and the communicator that serves its tensors.
+struct DeviceRank {
+  std::shared_ptr<Backend> backend;
+  std::shared_ptr<comm::Communicator> world;
+};
 
 // How the program was started; filled in by tests/main_mpi.cpp.
 struct Launch {
   comm::Communicator* mpi_world = nullptr;  // nullptr: ranks are threads
   // An MPI world that hands at most this many elements to one call.
   std::function<std::unique_ptr<comm::Communicator>(std::int64_t largest_piece)> mpi_world_in_pieces;
+  // Programs whose ranks have devices say how one is opened, over the ranks' own transport.
+  std::function<DeviceRank(comm::Communicator& carrier, const std::string& transport)> open_device;
+  std::function<KernelTable()> device_kernels;
+  std::string device_transport;  // nccl | staged; empty: the test's tensors lie on the host
   int ranks = 4;
   int hang_rank = -1;
   std::chrono::milliseconds deadline{60'000};  // of one wait
@@ -64,13 +75,39 @@ inline std::string message_of(const std::exception_ptr& error) {
   }
 }
 
+// The device of the rank that runs on this thread; nullptr: the host.
+inline std::shared_ptr<Backend>& rank_device() {
+  thread_local std::shared_ptr<Backend> backend;
+  return backend;
+}
+
+// A test's host tensor as its communicator takes it, and back. Both wait.
+inline Tensor placed(const Tensor& host) {
+  if (!rank_device()) return host;
+  static const KernelTable none("none");
+  return Context(rank_device(), none).upload(host);
+}
+inline Tensor fetched(const Tensor& tensor) {
+  if (!rank_device() || tensor.device() == Device{}) return tensor;
+  static const KernelTable none("none");
+  return Context(rank_device(), none).download(tensor);
+}
+
+inline void run_with_device(comm::Communicator& world, const Body& body) {
+  if (launch().device_transport.empty()) return body(world);
+  const DeviceRank rank = launch().open_device(world, launch().device_transport);
+  rank_device() = rank.backend;
+  const std::unique_ptr<Backend, void (*)(Backend*)> at_end(rank.backend.get(), [](Backend*) { rank_device() = {}; });
+  body(*rank.world);
+}
+
 inline void run_as_threads(int ranks, const Body& body) {
   const auto errors = comm::run_thread_ranks(
       ranks,
       [&](comm::Communicator& world) {
         SCOPED_TRACE("rank " + std::to_string(world.rank()) + " of " + std::to_string(world.size()));
         if (world.rank() == launch().hang_rank) park_for_debugger(world.rank());
-        body(world);
+        run_with_device(world, body);
       },
       {.deadline = launch().deadline});
   for (std::size_t rank = 0; rank < errors.size(); ++rank) {
@@ -94,7 +131,7 @@ inline void run_as_process(comm::Communicator& world, const Body& body) {
   const auto& info = *::testing::UnitTest::GetInstance()->current_test_info();
   const int first = info.result()->total_part_count();
   try {
-    body(world);
+    run_with_device(world, body);
     const auto failures = comm::gather_texts(world, failures_since(first));
     for (std::size_t rank = 1; world.rank() == 0 && rank < failures.size(); ++rank) {
       if (!failures[rank].empty())

@@ -12,7 +12,7 @@
 namespace strata::testing {
 
 // The launched ranks as they are, through each wrapper, and, under MPI, with tensors cut into pieces as huge ones are;
-// one rank also as `local`.
+// one rank also as `local`. Ranks with devices: bare and through the wrappers.
 inline void each_world(const Body& body) {
   run_ranks([&](comm::Communicator& world) {
     {
@@ -24,6 +24,7 @@ inline void each_world(const Body& body) {
     const std::shared_ptr<comm::Communicator> tracing = comm::make_tracing(checking, std::make_shared<comm::Trace>());
     body(*comm::make_watchdog(tracing, std::chrono::seconds(60)));
   });
+  if (!launch().device_transport.empty()) return;
   if (launch().mpi_world_in_pieces) {
     SCOPED_TRACE("MPI in pieces of 5 elements");
     run_ranks([&](comm::Communicator&) { body(*launch().mpi_world_in_pieces(5)); });
