@@ -138,7 +138,8 @@ class StepGraphs::Impl final : public Backend {
     look_at(stream);
     return inner_->send(to, from, bytes, stream);
   }
-  Stream make_stream() override { return inner_->make_stream(); }
+  using Backend::make_stream;
+  Stream make_stream(StreamPriority priority) override { return inner_->make_stream(priority); }
   Event record(const Stream& stream) override {
     look_at(stream);
     return inner_->record(stream);
