@@ -4,9 +4,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "backends/cuda/launch.cuh"
 #include "backends/cuda/register.hpp"
-#include "backends/cuda/types.cuh"
+#include "backends/cuda/tiles.cuh"
 #include "strata/ops/copy.hpp"
 
 namespace strata::cuda {
@@ -54,14 +53,16 @@ __device__ __forceinline__ To converted(From value) {
 }
 
 template <class To, class From, int V>
-__global__ void convert(const From* from, To* to, std::int64_t packs) {
-  for (std::int64_t i = first_item(); i < packs; i += all_items()) {
-    const auto in = reinterpret_cast<const Pack<From, V>*>(from)[i];
-    Pack<To, V> out;
+__global__ void __launch_bounds__(kThreads) convert(const From* from, To* to, std::int64_t packs) {
+  stream_tile<kOfOne>(
+      packs, [&](std::int64_t i) { return bits_at<V>(from, i); },
+      [&](std::int64_t i, const PackBits<From, V>& bits) {
+        const auto in = bits.pack();
+        Pack<To, V> out;
 #pragma unroll
-    for (int k = 0; k < V; ++k) out.v[k] = converted<To>(in.v[k]);
-    reinterpret_cast<Pack<To, V>*>(to)[i] = out;
-  }
+        for (int k = 0; k < V; ++k) out.v[k] = converted<To>(in.v[k]);
+        put_pack(to, i, out);
+      });
 }
 
 template <class F>
@@ -93,14 +94,12 @@ void cast(const ops::Cast&, Inputs in, Outputs out, Context& ctx) {
   if (n == 0) return;
   const int width = pack_width(
       std::array{Operand{in[0].raw(), n, size_of(in[0].dtype())}, Operand{out[0].raw(), n, size_of(out[0].dtype())}});
-  const Launch shape = over(n / width);
+  const Launch shape = over_tiles<kOfOne>(n / width);
   with_type(in[0].dtype(), [&]<class From>(From) {
     with_type(out[0].dtype(), [&]<class To>(To) {
       constexpr int V = 16 / (sizeof(To) > sizeof(From) ? sizeof(To) : sizeof(From));
-      if (width == 1)
-        launch("convert", convert<To, From, 1>, shape, ctx, pointer<From>(in[0]), pointer<To>(out[0]), n);
-      else
-        launch("convert", convert<To, From, V>, shape, ctx, pointer<From>(in[0]), pointer<To>(out[0]), n / V);
+      launch("convert", width == 1 ? convert<To, From, 1> : convert<To, From, V>, shape, ctx, pointer<From>(in[0]),
+             pointer<To>(out[0]), n / width);
     });
   });
 }

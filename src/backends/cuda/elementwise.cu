@@ -21,14 +21,24 @@ struct Product {
 
 // y = f(a, b), b repeated: `packs` packs of V elements of a and y, `repeat` of b. May run in place.
 template <class T, class U, int V, class F>
-__global__ void combine(const T* a, const U* b, T* y, std::int64_t packs, std::int64_t repeat, F f) {
-  for (std::int64_t i = first_item(); i < packs; i += all_items()) {
-    auto x = reinterpret_cast<const Pack<T, V>*>(a)[i];
-    const auto other = reinterpret_cast<const Pack<U, V>*>(b)[repeat == packs ? i : i % repeat];
+__global__ void __launch_bounds__(kThreads)
+    combine(const T* a, const U* b, T* y, std::int64_t packs, Divisor<std::uint64_t> repeat, F f) {
+  struct Both {
+    PackBits<T, V> a;
+    PackBits<U, V> b;
+  };
+  const bool repeats = static_cast<std::int64_t>(repeat.by) != packs;
+  const auto get = [&](std::int64_t i) {
+    const auto at = static_cast<std::uint64_t>(i), j = repeats ? at - repeat.quotient(at) * repeat.by : at;
+    return Both{bits_at<V>(a, i), bits_at<V>(b, static_cast<std::int64_t>(j))};
+  };
+  stream_tile<kOfTwo>(packs, get, [&](std::int64_t i, const Both& both) {
+    auto x = both.a.pack();
+    const auto other = both.b.pack();
 #pragma unroll
     for (int k = 0; k < V; ++k) x.v[k] = narrow<T>(f(widen(x.v[k]), static_cast<Accumulation<T>>(widen(other.v[k]))));
-    reinterpret_cast<Pack<T, V>*>(y)[i] = x;
-  }
+    put_pack(y, i, x);
+  });
 }
 
 struct Multiple {
@@ -58,13 +68,8 @@ void pairwise(Inputs in, const Tensor& out, F f, Context& ctx) {
   with_floating(out.dtype(), [&]<class T>(T) {
     with_floating(in[1].dtype(), [&]<class U>(U) {
       constexpr int V = 16 / (sizeof(T) > sizeof(U) ? sizeof(T) : sizeof(U));
-      const Launch shape = over(n / width);
-      if (width == 1)
-        launch("combine", combine<T, U, 1, F>, shape, ctx, pointer<T>(in[0]), pointer<U>(in[1]), pointer<T>(out), n, m,
-               f);
-      else
-        launch("combine", combine<T, U, V, F>, shape, ctx, pointer<T>(in[0]), pointer<U>(in[1]), pointer<T>(out), n / V,
-               m / V, f);
+      launch("combine", width == 1 ? combine<T, U, 1, F> : combine<T, U, V, F>, over_tiles<kOfTwo>(n / width), ctx,
+             pointer<T>(in[0]), pointer<U>(in[1]), pointer<T>(out), n / width, Divisor<std::uint64_t>(m / width), f);
     });
   });
 }

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "strata/tensor/tensor.hpp"
 
@@ -28,6 +30,36 @@ inline Launch over(std::int64_t items) {
   return {.blocks = static_cast<unsigned>(std::clamp<std::int64_t>((items + kThreads - 1) / kThreads, 1, kMostBlocks)),
           .threads = kThreads};
 }
+
+// Items that each are a load of a thread, U of them a thread, all at once: a block a tile of kThreads · U (tiles.cuh).
+template <int U>
+Launch over_tiles(std::int64_t items) {
+  constexpr std::int64_t kTile = std::int64_t{U} * kThreads;
+  return {.blocks = static_cast<unsigned>((items + kTile - 1) / kTile), .threads = kThreads};
+}
+
+// Division by a number that is known before the kernel starts: a product and a shift, where a division of 64 bits takes
+// a device some forty instructions. Of n and by below half of N's range, by > 0; factor = ceil(2^(bits + shift) / by).
+template <class N>
+struct Divisor {
+  static constexpr unsigned kBits = 8 * sizeof(N) - 1;
+  __extension__ using Wide = std::conditional_t<sizeof(N) == 4, std::uint64_t, unsigned __int128>;
+  N by = 1, factor = N{1} << kBits;
+  unsigned shift = 0;
+
+  Divisor() = default;
+  explicit Divisor(std::int64_t number)
+      : by(static_cast<N>(number)), factor(1), shift(static_cast<unsigned>(std::bit_width(by - 1))) {
+    N rest = (N{1} << shift) - by;
+    for (unsigned bit = 0; bit < kBits; ++bit) {
+      rest *= 2;
+      factor = 2 * factor + (rest >= by);
+      if (rest >= by) rest -= by;
+    }
+    factor += rest > 0;
+  }
+  constexpr N quotient(N n) const { return static_cast<N>(Wide{2 * n} * factor >> (kBits + 1)) >> shift; }
+};
 
 // Elements that one thread moves at a time: 16 bytes of the widest type, where all pointers lie on 16 bytes and all
 // lengths are multiples; else 1.

@@ -3,8 +3,8 @@
 // Products go to cuBLASLt; where it has no algorithm (odd alignments, nothing to sum, f64 with a bias), a tiled kernel
 // of this file serves. GELU within a product is formed before it: cuBLASLt's own is the tanh approximation, ours is
 // exact.
+#include "backends/cuda/gelu.hpp"
 #include "backends/cuda/launch.cuh"
-#include "backends/cuda/normal.cuh"
 #include "backends/cuda/product.hpp"
 #include "backends/cuda/register.hpp"
 #include "backends/cuda/types.cuh"
@@ -99,33 +99,11 @@ Product linear_product(const Tensor& x, const Tensor& weight, const Tensor& y) {
   return p;
 }
 
-// gelu(x) = x · Φ(x), and with `slope` the derivative Φ(x) + x · φ(x) times what stands there.
-template <class T>
-__global__ void activate(const T* x, std::int64_t ld, std::int64_t width, std::int64_t count, T* slope, T* gelu) {
-  using A = Accumulation<T>;
-  for (std::int64_t i = first_item(); i < count; i += all_items()) {
-    const A v = A(widen(x[i / width * ld + i % width]));
-    const A below = normal_distribution(v);
-    if (slope != nullptr) slope[i] = narrow<T>(A(widen(slope[i])) * (below + v * normal_density(v)));
-    gelu[i] = narrow<T>(v * below);
-  }
-}
-
-void activated(const Tensor& x, const Tensor& slope, const Tensor& gelu, Context& ctx) {
-  const std::int64_t n = gelu.numel();
-  if (n == 0) return;
-  const Tensor rows = x.ndim() == 1 ? x.reshape({1, x.dim(0)}) : x.rows();
-  with_floating(x.dtype(), [&]<class T>(T) {
-    launch("activate", activate<T>, over(n), ctx, pointer<const T>(rows), rows.stride(0), rows.dim(1), n,
-           slope.defined() ? pointer<T>(slope) : nullptr, pointer<T>(gelu));
-  });
-}
-
 void linear(const ops::Linear& op, Inputs in, Outputs out, Context& ctx) {
   Tensor x = in[0];
   if (op.gelu) {
     x = ctx.empty(in[0].dtype(), in[0].shape());
-    activated(in[0], Tensor(), x, ctx);
+    activate(in[0], Tensor(), x, ctx);
   }
   Product p = linear_product(x, in[1], out[0]);
   p.transpose_b = true;
@@ -145,7 +123,7 @@ void gelu_linear_backward(const ops::GeluLinearBackward&, Inputs in, Outputs out
   Product p = linear_product(in[0], in[1], out[0]);
   p.ldb = p.n;
   multiply(p, ctx);
-  activated(in[2], out[0], out[1], ctx);
+  activate(in[2], out[0], out[1], ctx);
 }
 
 bool floating(const auto&, Specs inputs) { return is_floating(inputs[0].dtype); }

@@ -6,6 +6,7 @@
 #include <cuda_bf16.h>
 
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <type_traits>
 
@@ -47,6 +48,32 @@ template <class T, int V>
 struct alignas(sizeof(T) * V) Pack {
   T v[V];
 };
+
+// The bits of a pack. What is held while other loads are made is held so: elements narrower than a register would be
+// taken apart as soon as they arrive, and to take them apart is to wait for them.
+template <class T, int V>
+struct alignas(sizeof(T) * V) PackBits {
+  static constexpr std::size_t kBytes = sizeof(T) * V;
+  using Word = std::conditional_t<kBytes % 4 == 0, std::uint32_t,
+                                  std::conditional_t<kBytes % 2 == 0, std::uint16_t, std::uint8_t>>;
+  Word words[kBytes / sizeof(Word)];
+
+  __device__ __forceinline__ Pack<T, V> pack() const {
+    Pack<T, V> elements;
+    memcpy(&elements, this, kBytes);
+    return elements;
+  }
+};
+
+// Pack i of x.
+template <int V, class T>
+__device__ __forceinline__ PackBits<T, V> bits_at(const T* x, std::int64_t i) {
+  return reinterpret_cast<const PackBits<T, V>*>(x)[i];
+}
+template <class T, int V>
+__device__ __forceinline__ void put_pack(T* y, std::int64_t i, const Pack<T, V>& pack) {
+  reinterpret_cast<Pack<T, V>*>(y)[i] = pack;
+}
 
 // Calls f with a value of the kernel's type for `dtype`.
 template <class F>

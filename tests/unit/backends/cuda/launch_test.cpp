@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <vector>
 
 #include "strata/runtime/context.hpp"
@@ -29,6 +30,37 @@ TEST(Launch, PacksAre16BytesOfTheWidestTypeWhereEverythingFits) {
   EXPECT_EQ(pack_width(std::array{at(4, 8, 4)}), 1) << "not on 16 bytes";
   EXPECT_EQ(pack_width(std::array{at(0, 6, 4)}), 1) << "not a multiple";
   EXPECT_EQ(pack_width(std::array{at(0, 8, 4), at(0, 2, 4)}), 1) << "a suffix that is not";
+}
+
+TEST(Launch, TilesHoldWhatTheirThreadsLoadAtOnce) {
+  EXPECT_EQ(over_tiles<4>(1), (Launch{1, kThreads}));
+  EXPECT_EQ(over_tiles<4>(4 * kThreads), (Launch{1, kThreads}));
+  EXPECT_EQ(over_tiles<4>(4 * kThreads + 1), (Launch{2, kThreads}));
+  EXPECT_EQ(over_tiles<1>(std::int64_t{1} << 30).blocks, (1u << 30) / kThreads) << "no item is left to a second turn";
+}
+
+template <class N>
+void expect_quotients(std::int64_t most) {
+  std::vector<std::int64_t> edges;
+  for (std::int64_t power = 1; power > 0 && power <= most; power *= 2)
+    for (const std::int64_t beside : {power - 1, power, power + 1, power + power / 2, most / power, most - power})
+      if (beside > 0 && beside <= most) edges.push_back(beside);
+  for (const std::int64_t by : edges) {
+    const Divisor<N> divisor(by);
+    const auto expect = [&](std::int64_t n) {
+      ASSERT_EQ(divisor.quotient(static_cast<N>(n)), static_cast<N>(n / by)) << n << " / " << by;
+    };
+    for (const std::int64_t n : edges) {
+      expect(n);
+      expect(n / by * by);
+      if (n >= by) expect(n / by * by - 1);
+    }
+  }
+}
+
+TEST(Divisor, IsTheDivisionOfAllThatFits) {
+  expect_quotients<std::uint32_t>((std::int64_t{1} << 30) - 1 + (std::int64_t{1} << 30));
+  expect_quotients<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 }
 
 // Every element of the shape, in row-major order, through the walk.
