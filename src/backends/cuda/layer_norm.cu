@@ -63,8 +63,13 @@ void add_layer_norm(const ops::AddLayerNorm& op, Inputs in, Outputs out, Context
                      op.epsilon, ctx);
 }
 
-// Of the backward pass: few enough to sum their parts cheaply. A function of sizes alone.
-unsigned backward_blocks(const Launch& shape) { return std::min(shape.blocks, shape.threads == 128 ? 396u : 264u); }
+// Of the backward pass: what H200's multiprocessors hold at once, so that none waits for a second turn and there are
+// few parts to sum. A function of sizes alone.
+unsigned backward_blocks(const Rows& rows, const Launch& shape) {
+  constexpr unsigned kMultiprocessors = 132;
+  const unsigned each = shape.threads == 128 ? 6 : rows.width <= 1024 ? 4 : 2;
+  return std::min(shape.blocks, kMultiprocessors * each);
+}
 
 template <class X, class Y, class P>
 void layer_norm_backward(const ops::LayerNormBackward& op, Inputs in, Outputs out, Context& ctx) {
@@ -75,25 +80,25 @@ void layer_norm_backward(const ops::LayerNormBackward& op, Inputs in, Outputs ou
   Tensor parts;
   std::int64_t blocks = 0;
   if (rows.count > 0)
-    with_row_layout<X>(rows, packed_rows(rows.width, {in[0], in[1], in[4], residual, out[0], narrowed}),
-                       [&]<class L>(L, Launch shape) {
-                         blocks = shape.blocks = backward_blocks(shape);
-                         if (op.parameters) parts = ctx.empty(kAccumulated<X>, {blocks, 2, rows.width});
-                         const NormBack<X, Y, P> back{pointer<X>(in[0]),
-                                                      optional_pointer<P>(in[1]),
-                                                      pointer<A>(in[2]),
-                                                      pointer<A>(in[3]),
-                                                      pointer<Y>(in[4]),
-                                                      optional_pointer<X>(residual),
-                                                      pointer<X>(out[0]),
-                                                      optional_pointer<Y>(narrowed),
-                                                      optional_pointer<A>(parts),
-                                                      rows.count,
-                                                      width};
-                         launch("layer_norm_backward", norm_backward_rows<L, X, Y, P>, shape, ctx, back);
-                       });
+    with_row_layout<X, true>(rows, packed_rows(rows.width, {in[0], in[1], in[4], residual, out[0], narrowed}),
+                             [&]<class L>(L, Launch shape) {
+                               blocks = shape.blocks = backward_blocks(rows, shape);
+                               if (op.parameters) parts = ctx.empty(kAccumulated<X>, {blocks, 2, rows.width});
+                               const NormBack<X, Y, P> back{pointer<X>(in[0]),
+                                                            optional_pointer<P>(in[1]),
+                                                            pointer<A>(in[2]),
+                                                            pointer<A>(in[3]),
+                                                            pointer<Y>(in[4]),
+                                                            optional_pointer<X>(residual),
+                                                            pointer<X>(out[0]),
+                                                            optional_pointer<Y>(narrowed),
+                                                            optional_pointer<A>(parts),
+                                                            rows.count,
+                                                            width};
+                               launch("layer_norm_backward", norm_backward_rows<L, X, Y, P>, shape, ctx, back);
+                             });
   if (!op.parameters) return;
-  const Launch shape{.blocks = static_cast<unsigned>((2 * rows.width + 31) / 32), .threads = kThreads};
+  const Launch shape{.blocks = static_cast<unsigned>((2 * rows.width + 31) / 32), .threads = 32 * kTurns};
   launch("sum_parts", sum_parts<A, P>, shape, ctx, optional_pointer<A>(parts), blocks, width, pointer<P>(out[1]),
          pointer<P>(out[2]));
 }

@@ -145,19 +145,19 @@ __device__ __forceinline__ void add_columns(ColumnSums<L, A>& sums, const A (&ro
   }
 }
 
-// A block's part: its warps' sums in their order.
+// A block's part: its groups' sums in their order.
 template <class L, class A>
 __device__ __forceinline__ void write_part(ColumnSums<L, A>& sums, A* part, int width) {
-  if constexpr (L::G == 32) {
-    __shared__ A held[2][L::K][L::V][32];
-    const unsigned warps = blockDim.x / 32, mine = threadIdx.x / 32, lane = threadIdx.x % 32;
-    for (unsigned warp = 0; warp < warps; ++warp) {
-      if (warp == mine) {
+  if constexpr (L::G < static_cast<int>(kThreads)) {
+    __shared__ A held[2][L::K][L::V][L::G];
+    const unsigned groups = blockDim.x / L::G, mine = threadIdx.x / L::G, lane = threadIdx.x % L::G;
+    for (unsigned group = 0; group < groups; ++group) {
+      if (group == mine) {
 #pragma unroll
         for (int k = 0; k < L::K; ++k)
 #pragma unroll
           for (int i = 0; i < L::V; ++i) {
-            if (warp > 0) {
+            if (group > 0) {
               sums.gamma[k][i] += held[0][k][i][lane];
               sums.beta[k][i] += held[1][k][i][lane];
             }
@@ -167,7 +167,7 @@ __device__ __forceinline__ void write_part(ColumnSums<L, A>& sums, A* part, int 
       }
       __syncthreads();
     }
-    if (mine + 1 != warps) return;
+    if (mine + 1 != groups) return;
   }
   for_cached<L>(sums.gamma, width, [&](int c, A(&v)[L::V]) { store<L>(part, c, width, v); });
   for_cached<L>(sums.beta, width, [&](int c, A(&v)[L::V]) { store<L>(part + width, c, width, v); });
@@ -205,15 +205,20 @@ struct BackSteps {
       weighted += v[V + i] * v[i];
     }
   }
+  __device__ __forceinline__ void average() {
+    A both[2] = {plain, weighted};
+    group_reduce<L::G>(both, [](A a, A b) { return a + b; });
+    plain = both[0] / static_cast<A>(n.width);
+    weighted = both[1] / static_cast<A>(n.width);
+  }
   // x̂ becomes dx
   __device__ __forceinline__ void differentiate(A (&v)[2 * V]) const {
 #pragma unroll
     for (int i = 0; i < V; ++i) v[i] = rstd * (v[V + i] - plain - v[i] * weighted);
   }
-  __device__ __forceinline__ void add_residual(int c, A (&v)[2 * V]) const {
-    load<L>(n.residual + begin, c, n.width, v, V);
+  __device__ __forceinline__ void add_residual(const A (&residual)[V], A (&v)[2 * V]) const {
 #pragma unroll
-    for (int i = 0; i < V; ++i) v[i] += v[V + i];
+    for (int i = 0; i < V; ++i) v[i] += residual[i];
   }
   __device__ __forceinline__ void write(int c, const A (&v)[2 * V]) const {
     store<L>(n.dx + begin, c, n.width, v);
@@ -221,17 +226,22 @@ struct BackSteps {
   }
 };
 
+// All loads of a row are made before anything is done with one of them. A group that has no row left goes along with
+// one of no columns.
 template <class L, class X, class Y, class P>
-__global__ void norm_backward_rows(NormBack<X, Y, P> n) {
+__global__ void __launch_bounds__(kThreads, L::G > 128 ? 2 : 3) norm_backward_rows(NormBack<X, Y, P> n) {
   using A = Accumulation<X>;
   constexpr int V = L::V;
-  const int width = n.width;
-  A* part = n.parts ? n.parts + static_cast<std::int64_t>(blockIdx.x) * 2 * width : nullptr;
+  A* part = n.parts ? n.parts + static_cast<std::int64_t>(blockIdx.x) * 2 * n.width : nullptr;
   ColumnSums<L, A> sums;
-  const std::int64_t first = first_row<L>();
-  for (std::int64_t r = first; r < n.rows; r += all_rows<L>()) {
-    BackSteps<L, X, Y, P> steps{n, r * width, n.mean[r], n.rstd[r]};
-    A row[L::K][2 * V];
+  const std::int64_t first = first_row<L>(), group = L::G > 32 ? threadIdx.x / L::G : 0;
+  for (std::int64_t r = first; r - group < n.rows; r += all_rows<L>()) {
+    const bool own = r < n.rows;
+    const int width = own ? n.width : 0;
+    BackSteps<L, X, Y, P> steps{n, r * n.width, own ? n.mean[r] : A{0}, own ? n.rstd[r] : A{0}};
+    A row[L::K][2 * V], residual[L::K][V];
+    if (n.residual)
+      for_cached<L>(residual, width, [&](int c, A(&v)[V]) { load<L>(n.residual + steps.begin, c, width, v); });
     for_cached<L>(row, width, [&](int c, A(&v)[2 * V]) { steps.read(c, v); });
     for_cached<L>(row, width, [&](int, A(&v)[2 * V]) { steps.normalise(v); });
     if (part) add_columns<L>(sums, row, width);
@@ -250,37 +260,45 @@ __global__ void norm_backward_rows(NormBack<X, Y, P> n) {
       if (n.gamma) steps.scale(c, v);
       steps.sum(v);
     });
-    steps.plain = group_sum<L>(steps.plain) / static_cast<A>(width);
-    steps.weighted = group_sum<L>(steps.weighted) / static_cast<A>(width);
+    steps.average();
     for_cached<L>(row, width, [&](int, A(&v)[2 * V]) { steps.differentiate(v); });
-    if (n.residual) for_cached<L>(row, width, [&](int c, A(&v)[2 * V]) { steps.add_residual(c, v); });
+    if (n.residual)
+#pragma unroll
+      for (int k = 0; k < L::K; ++k)
+        if (column<L>(k) < width) steps.add_residual(residual[k], row[k]);
     for_cached<L>(row, width, [&](int c, A(&v)[2 * V]) { steps.write(c, v); });
     for_rest<L>(width, [&](int c) {
-      A v[2 * L::V];
+      A v[2 * L::V], more[V];
       steps.read(c, v);
       steps.normalise(v);
       if (n.gamma) steps.scale(c, v);
       steps.differentiate(v);
-      if (n.residual) steps.add_residual(c, v);
+      if (n.residual) {
+        load<L>(n.residual + steps.begin, c, width, more);
+        steps.add_residual(more, v);
+      }
       steps.write(c, v);
     });
   }
-  if (part) write_part<L>(sums, part, width);
+  if (part) write_part<L>(sums, part, n.width);
 }
 
-// dgamma and dbeta from the blocks' parts: 32 columns a block, each by 8 threads that take turns on the parts.
+// dgamma and dbeta from the blocks' parts: 32 columns a block, each by kTurns threads that take turns on the parts.
+constexpr unsigned kTurns = 32;
 template <class A, class P>
-__global__ void sum_parts(const A* parts, std::int64_t count, int width, P* dgamma, P* dbeta) {
-  __shared__ A held[8][32];
+__global__ void __launch_bounds__(32 * kTurns)
+    sum_parts(const A* parts, std::int64_t count, int width, P* dgamma, P* dbeta) {
+  __shared__ A held[kTurns][32];
   const unsigned lane = threadIdx.x % 32, turn = threadIdx.x / 32;
   const std::int64_t c = static_cast<std::int64_t>(blockIdx.x) * 32 + lane, both = 2 * static_cast<std::int64_t>(width);
   A sum = 0;
   if (c < both)
-    for (std::int64_t part = turn; part < count; part += 8) sum += parts[part * both + c];
+#pragma unroll 8
+    for (std::int64_t part = turn; part < count; part += kTurns) sum += parts[part * both + c];
   held[turn][lane] = sum;
   __syncthreads();
   if (turn > 0 || c >= both) return;
-  for (int i = 1; i < 8; ++i) sum += held[i][lane];
+  for (unsigned i = 1; i < kTurns; ++i) sum += held[i][lane];
   (c < width ? dgamma : dbeta)[c % width] = narrow<P>(sum);
 }
 

@@ -32,8 +32,9 @@ struct RowLayout {
   static constexpr bool kPacked = kAligned;
 };
 
-// Calls f with the layout of rows of X, a Launch, and nothing else to choose.
-template <class X, class F>
+// Calls f with the layout of rows of X, a Launch, and nothing else to choose. Lean: a thread holds less of a row, for
+// kernels that hold more than a row; the groups of a block then go from row to row together.
+template <class X, bool Lean = false, class F>
 void with_row_layout(const Rows& rows, bool packed, F f) {
   constexpr int V = 16 / sizeof(X), K = 128 / sizeof(Accumulation<X>) / V;  // of a long row in a warp
   const auto blocks = [&](std::int64_t each) {
@@ -42,9 +43,12 @@ void with_row_layout(const Rows& rows, bool packed, F f) {
   const auto choose = [&]<bool P>(std::bool_constant<P>) {
     if (rows.width <= 32 * V * K / 4)
       f(RowLayout<32, K / 4, V, P>{}, Launch{.blocks = blocks(4), .threads = 128});
-    else if (rows.width <= 32 * V * K)
-      f(RowLayout<32, K, V, P>{}, Launch{.blocks = blocks(4), .threads = 128});
-    else
+    else if (rows.width <= 32 * V * K) {
+      if constexpr (Lean)
+        f(RowLayout<128, K / 4, V, P>{}, Launch{.blocks = blocks(2), .threads = 256});
+      else
+        f(RowLayout<32, K, V, P>{}, Launch{.blocks = blocks(4), .threads = 128});
+    } else
       f(RowLayout<256, K / 2, V, P>{}, Launch{.blocks = blocks(1), .threads = 256});
   };
   if (packed)
@@ -117,7 +121,7 @@ __device__ __forceinline__ void for_cached(A (&row)[L::K][N], int width, F f) {
 }
 template <class L, class F>
 __device__ __forceinline__ void for_rest(int width, F f) {
-  if constexpr (L::G > 32)  // a warp's rows have none
+  if constexpr (L::G == static_cast<int>(kThreads))  // smaller groups hold all of their rows
     for (int c = column<L>(L::K); c < width; c += L::G * L::V) f(c);
 }
 // Both: `read` brings packs of the rest.
@@ -131,21 +135,35 @@ __device__ __forceinline__ void for_packs(A (&row)[L::K][N], int width, Read rea
   });
 }
 
-// Over the threads of a group, the same on all of them; in a fixed order.
+// Each value over the threads of a group, the same on all of them; in a fixed order. With groups of more than a warp
+// all threads of the block call it.
+template <int G, int N, class A, class F>
+__device__ __forceinline__ void group_reduce(A (&values)[N], F f) {
+#pragma unroll
+  for (int lanes = 16; lanes > 0; lanes /= 2)
+#pragma unroll
+    for (int i = 0; i < N; ++i) values[i] = f(values[i], __shfl_xor_sync(0xffffffffu, values[i], lanes));
+  if constexpr (G > 32) {
+    __shared__ A parts[N][kThreads / 32];
+    const unsigned warp = threadIdx.x / 32, first = threadIdx.x / G * (G / 32);
+    __syncthreads();  // the last call's parts have been read
+#pragma unroll
+    for (int i = 0; i < N; ++i)
+      if (threadIdx.x % 32 == 0) parts[i][warp] = values[i];
+    __syncthreads();
+#pragma unroll
+    for (int i = 0; i < N; ++i) {
+      values[i] = parts[i][first];
+#pragma unroll
+      for (int other = 1; other < G / 32; ++other) values[i] = f(values[i], parts[i][first + other]);
+    }
+  }
+}
 template <int G, class A, class F>
 __device__ __forceinline__ A group_reduce(A value, F f) {
-#pragma unroll
-  for (int lanes = 16; lanes > 0; lanes /= 2) value = f(value, __shfl_xor_sync(0xffffffffu, value, lanes));
-  if constexpr (G > 32) {
-    __shared__ A parts[G / 32];
-    __syncthreads();  // the last call's parts have been read
-    if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = value;
-    __syncthreads();
-    value = parts[0];
-#pragma unroll
-    for (int i = 1; i < G / 32; ++i) value = f(value, parts[i]);
-  }
-  return value;
+  A values[1] = {value};
+  group_reduce<G>(values, f);
+  return values[0];
 }
 template <class L, class A>
 __device__ __forceinline__ A group_sum(A value) {
