@@ -22,8 +22,9 @@ struct Launch {
 };
 
 inline constexpr unsigned kThreads = 256;
-// Grids that step through their items: enough blocks to fill any device several times over, few enough to be cheap.
-inline constexpr std::int64_t kMostBlocks = 132 * 16;
+// Grids that step through their items: so many times what a device holds at once that its last turn, which does not
+// fill it, is a small part of the whole; few enough to be cheap.
+inline constexpr std::int64_t kMostBlocks = 132 * 128;
 
 // `items` > 0 threads' worth of work.
 inline Launch over(std::int64_t items) {

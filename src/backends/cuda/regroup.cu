@@ -3,9 +3,8 @@
 // Rows find their places by binary search in the offsets, so the host neither reads them nor waits.
 #include "strata/ops/regroup.hpp"
 
-#include "backends/cuda/launch.cuh"
 #include "backends/cuda/register.hpp"
-#include "backends/cuda/types.cuh"
+#include "backends/cuda/tiles.cuh"
 
 namespace strata::cuda {
 namespace {
@@ -108,27 +107,27 @@ struct MeanBackward {
   }
 };
 
+// Lane by lane, a row of `packs`.
+template <int V, class T>
+__device__ __forceinline__ void move_row(const Origin<T>& origin, T* to, std::int64_t packs) {
+  const auto get = [&](std::int64_t k) {
+    return origin.first != nullptr ? bits_at<V>(origin.first, k) : PackBits<T, V>{};
+  };
+  const auto put = [&](std::int64_t k, const PackBits<T, V>& bits) {
+    auto value = bits.pack();
+    if (origin.factor != 1)
+#pragma unroll
+      for (int v = 0; v < V; ++v) value.v[v] = narrow<T>(origin.factor * widen(value.v[v]));
+    put_pack(to, k, value);
+  };
+  stream<kOfOne, std::int64_t>(threadIdx.x % kWarp, packs, kWarp, get, put);
+}
+
 // A warp a row.
 template <class T, int V, class From>
 __global__ void move_rows(T* y, std::int64_t rows, std::int64_t packs, From from) {
-  for (std::int64_t row = first_item() / kWarp; row < rows; row += all_items() / kWarp) {
-    const Origin<T> origin = from(row);
-    const auto* source = reinterpret_cast<const Pack<T, V>*>(origin.first);
-    auto* to = reinterpret_cast<Pack<T, V>*>(y) + row * packs;
-    for (std::int64_t k = threadIdx.x % kWarp; k < packs; k += kWarp) {
-      Pack<T, V> value;
-      if (source != nullptr) {
-        value = source[k];
-        if (origin.factor != 1)
-#pragma unroll
-          for (int v = 0; v < V; ++v) value.v[v] = narrow<T>(origin.factor * widen(value.v[v]));
-      } else {
-#pragma unroll
-        for (int v = 0; v < V; ++v) value.v[v] = narrow<T>(Accumulation<T>(0));
-      }
-      to[k] = value;
-    }
-  }
+  for (std::int64_t row = first_item() / kWarp; row < rows; row += all_items() / kWarp)
+    move_row<V>(from(row), y + row * packs * V, packs);
 }
 
 // A warp a row: patches move, prefix rows are summed over the parts in their order.
@@ -144,7 +143,7 @@ __global__ void merge_rows(const T* x, T* y, std::int64_t rows, std::int64_t pac
     if (patch >= 0) {
       const int i = last_at_most(first, last, patch, [&](int k) { return levels.patches_between(first, k); });
       const std::int64_t from = levels.fine[i] + local - levels.patches_between(first, i);
-      for (std::int64_t k = threadIdx.x % kWarp; k < packs; k += kWarp) to[k] = source[from * packs + k];
+      move_row<V>(Origin<T>{x + from * packs * V}, y + row * packs * V, packs);
       continue;
     }
     const A factor = mean ? A(1) / static_cast<A>(last - first) : A(1);
