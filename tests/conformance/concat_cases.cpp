@@ -21,6 +21,8 @@ std::vector<OpCase> cases() {
       OpCase("misaligned", Concat{0}, {normal({6, 16}).as(View::misaligned), normal({2, 16}).as(View::misaligned)}),
       OpCase("whole numbers", Concat{0}, {integers_below(DType::i64, {6}, 100), integers_below(DType::i64, {3}, 100)})
           .types({DType::i64}),
+      OpCase("blocks of columns", Concat{1}, {normal({9, 24}), normal({9, 8}), normal({9, 48})}),
+      OpCase("turned", Concat{0}, {normal({16, 24}).as(View::transposed), normal({8, 24})}),
       OpCase("large", Concat{0}, {normal({200, 257}), normal({150, 257})}),
       OpCase("timing rows", Concat{0}, {normal({4096, 768}), normal({4096, 768})})
           .types({DType::f32, DType::bf16})

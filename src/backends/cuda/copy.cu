@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "backends/cuda/copy.hpp"
 #include "backends/cuda/register.hpp"
 #include "backends/cuda/tiles.cuh"
 #include "strata/ops/copy.hpp"
@@ -11,31 +12,25 @@
 namespace strata::cuda {
 namespace {
 
-// T: an unsigned integer of the elements' size.
-template <class T>
-__global__ void copy_views(const T* from, T* to, Walk walk) {
-  for (std::int64_t i = first_item(); i < walk.numel; i += all_items()) {
-    std::int64_t rest = i, at_from = 0, at_to = 0;
-    for (int axis = walk.axes - 1; axis >= 0; --axis) {
-      const std::int64_t index = rest % walk.extents[axis];
-      rest /= walk.extents[axis];
-      at_from += index * walk.from[axis];
-      at_to += index * walk.to[axis];
-    }
-    to[at_to] = from[at_from];
-  }
+// P: a pack, or an unsigned integer of an element's size.
+template <class P>
+__global__ void __launch_bounds__(kThreads)
+    copy_packs(const P* from, P* to, std::int64_t packs, const __grid_constant__ Path path) {
+  struct Moved {
+    P value;
+    std::int64_t to;
+  };
+  const auto get = [&](std::int64_t i) {
+    const auto place = path.place(i);
+    return Moved{from[place.from], place.to};
+  };
+  stream_tile<kOfOne>(packs, get, [&](std::int64_t, const Moved& moved) { to[moved.to] = moved.value; });
 }
 
-template <class T>
-__global__ void fill_view(T value, T* to, Walk walk) {
-  for (std::int64_t i = first_item(); i < walk.numel; i += all_items()) {
-    std::int64_t rest = i, at_to = 0;
-    for (int axis = walk.axes - 1; axis >= 0; --axis) {
-      at_to += rest % walk.extents[axis] * walk.to[axis];
-      rest /= walk.extents[axis];
-    }
-    to[at_to] = value;
-  }
+template <class P>
+__global__ void __launch_bounds__(kThreads)
+    fill_packs(P value, P* to, std::int64_t packs, const __grid_constant__ Path path) {
+  for (std::int64_t i = first_item(); i < packs; i += all_items()) to[path.place(i).to] = value;
 }
 
 template <class To, class From>
@@ -65,29 +60,21 @@ __global__ void __launch_bounds__(kThreads) convert(const From* from, To* to, st
       });
 }
 
+using Widest = Pack<std::uint32_t, 4>;
+
+// Calls f with what moves so many bytes as one.
 template <class F>
-void with_size(std::size_t bytes, F&& f) {
+void with_bytes(std::size_t bytes, F&& f) {
   switch (bytes) {
     case 1: return f(std::uint8_t{});
     case 2: return f(std::uint16_t{});
     case 4: return f(std::uint32_t{});
-    default: return f(std::uint64_t{});
+    case 8: return f(std::uint64_t{});
+    default: return f(Widest{});
   }
 }
 
-void copy(const ops::Copy&, Inputs in, Outputs out, Context& ctx) {
-  const std::int64_t n = out[0].numel();
-  if (n == 0) return;
-  const cudaStream_t stream = stream_of(ctx);
-  const Walk walk = walk_of(in[0], out[0]);
-  const bool rows_are_dense = walk.axes == 0 || (walk.axes == 1 && walk.from[0] == 1 && walk.to[0] == 1);
-  if (rows_are_dense)
-    return check(cudaMemcpyAsync(out[0].raw(), in[0].raw(), out[0].bytes(), cudaMemcpyDeviceToDevice, stream), "copy");
-  const Launch shape = over(n);
-  with_size(size_of(out[0].dtype()), [&]<class T>(T) {
-    launch("copy_views", copy_views<T>, shape, ctx, pointer<const T>(in[0]), pointer<T>(out[0]), walk);
-  });
-}
+void copy(const ops::Copy&, Inputs in, Outputs out, Context& ctx) { copy_view(in[0], out[0], ctx); }
 
 void cast(const ops::Cast&, Inputs in, Outputs out, Context& ctx) {
   const std::int64_t n = out[0].numel();
@@ -129,14 +116,28 @@ void fill(const ops::Fill& op, Inputs, Outputs out, Context& ctx) {
   const cudaStream_t stream = stream_of(ctx);
   const std::uint64_t bits = bits_of(op.value, out[0].dtype());
   if (bits == 0 && out[0].is_dense()) return check(cudaMemsetAsync(out[0].raw(), 0, out[0].bytes(), stream), "fill");
-  const Walk walk = walk_of(out[0], out[0]);
-  const Launch shape = over(n);
-  with_size(size_of(out[0].dtype()), [&]<class T>(T) {
-    launch("fill_view", fill_view<T>, shape, ctx, static_cast<T>(bits), pointer<T>(out[0]), walk);
+  const std::size_t element = size_of(out[0].dtype());
+  const auto [width, walk] = packed_walk_of(out[0], out[0]);
+  with_bytes(static_cast<std::size_t>(width) * element, [&]<class P>(P) {
+    P value;
+    for (std::size_t at = 0; at < sizeof(P); at += element)
+      std::memcpy(reinterpret_cast<unsigned char*>(&value) + at, &bits, element);
+    launch("fill", fill_packs<P>, over(walk.numel), ctx, value, pointer<P>(out[0]), walk.numel, Path(walk));
   });
 }
 
 }  // namespace
+
+void copy_view(const Tensor& from, const Tensor& to, Context& ctx) {
+  if (to.numel() == 0) return;
+  const auto [width, walk] = packed_walk_of(from, to);
+  if (is_run(walk))
+    return check(cudaMemcpyAsync(to.raw(), from.raw(), to.bytes(), cudaMemcpyDeviceToDevice, stream_of(ctx)), "copy");
+  with_bytes(static_cast<std::size_t>(width) * size_of(to.dtype()), [&]<class P>(P) {
+    launch("copy", copy_packs<P>, over_tiles<kOfOne>(walk.numel), ctx, pointer<P>(from), pointer<P>(to), walk.numel,
+           Path(walk));
+  });
+}
 
 void register_copy(KernelTable& table) {
   table.add<ops::Copy>("cuda", copy, serves::anything);

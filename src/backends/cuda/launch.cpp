@@ -26,4 +26,34 @@ Walk walk_of(const Tensor& from, const Tensor& to) {
   return walk;
 }
 
+PackedWalk packed_walk_of(const Tensor& from, const Tensor& to) {
+  PackedWalk packed{1, walk_of(from, to)};
+  Walk& walk = packed.walk;
+  if (walk.axes == 0) return packed;
+  const auto last = static_cast<std::size_t>(walk.axes - 1);
+  if (walk.from[last] != 1 || walk.to[last] != 1) return packed;
+  const auto fits = [&](int width) {
+    const auto bytes = static_cast<std::uintptr_t>(width) * size_of(to.dtype());
+    bool good = walk.extents[last] % width == 0 && reinterpret_cast<std::uintptr_t>(from.raw()) % bytes == 0 &&
+                reinterpret_cast<std::uintptr_t>(to.raw()) % bytes == 0;
+    for (std::size_t axis = 0; axis < last; ++axis)
+      good = good && walk.from[axis] % width == 0 && walk.to[axis] % width == 0;
+    return good;
+  };
+  packed.width = static_cast<int>(16 / size_of(to.dtype()));
+  while (!fits(packed.width)) packed.width /= 2;
+  walk.numel /= packed.width;
+  walk.extents[last] /= packed.width;
+  for (std::size_t axis = 0; axis < last; ++axis) {
+    walk.from[axis] /= packed.width;
+    walk.to[axis] /= packed.width;
+  }
+  return packed;
+}
+
+Path::Path(const Walk& walk) : from(walk.from), to(walk.to), axes(walk.axes) {
+  for (std::size_t axis = 0; axis < static_cast<std::size_t>(axes); ++axis)
+    extents[axis] = Divisor<std::uint64_t>(walk.extents[axis]);
+}
+
 }  // namespace strata::cuda

@@ -90,4 +90,40 @@ struct Walk {
 };
 Walk walk_of(const Tensor& from, const Tensor& to);
 
+// The same in packs of the most elements, 16 bytes at most, that lie side by side in both views on their alignment.
+struct PackedWalk {
+  int width = 1;  // elements a pack
+  Walk walk;      // counts packs
+};
+PackedWalk packed_walk_of(const Tensor& from, const Tensor& to);
+
+// Whether both views are one run of memory.
+inline bool is_run(const Walk& walk) {
+  return walk.axes == 0 || (walk.axes == 1 && walk.from[0] == 1 && walk.to[0] == 1);
+}
+
+// A walk as kernels take it: where item i lies in both views.
+struct Path {
+  std::array<Divisor<std::uint64_t>, kMaxDims> extents{};
+  std::array<std::int64_t, kMaxDims> from{}, to{};
+  int axes = 0;
+  explicit Path(const Walk& walk);
+  struct Place {
+    std::int64_t from = 0, to = 0;
+  };
+  constexpr Place place(std::int64_t i) const {
+    auto rest = static_cast<std::uint64_t>(i);
+    Place at;
+    for (int axis = axes - 1; axis >= 0; --axis) {
+      const auto a = static_cast<std::size_t>(axis);
+      const std::uint64_t outer = axis > 0 ? extents[a].quotient(rest) : 0;
+      const auto index = static_cast<std::int64_t>(rest - outer * extents[a].by);
+      at.from += index * from[a];
+      at.to += index * to[a];
+      rest = outer;
+    }
+    return at;
+  }
+};
+
 }  // namespace strata::cuda

@@ -63,18 +63,13 @@ TEST(Divisor, IsTheDivisionOfAllThatFits) {
   expect_quotients<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 }
 
-// Every element of the shape, in row-major order, through the walk.
-std::vector<std::pair<std::int64_t, std::int64_t>> steps(const Walk& walk) {
+// Every element of the shape, in row-major order, through a walk of `width` elements a step.
+std::vector<std::pair<std::int64_t, std::int64_t>> steps(const Walk& walk, int width = 1) {
   std::vector<std::pair<std::int64_t, std::int64_t>> found;
+  const Path path(walk);
   for (std::int64_t i = 0; i < walk.numel; ++i) {
-    std::int64_t rest = i, from = 0, to = 0;
-    for (int axis = walk.axes - 1; axis >= 0; --axis) {
-      const auto a = static_cast<std::size_t>(axis);
-      from += rest % walk.extents[a] * walk.from[a];
-      to += rest % walk.extents[a] * walk.to[a];
-      rest /= walk.extents[a];
-    }
-    found.emplace_back(from, to);
+    const auto place = path.place(i);
+    for (int k = 0; k < width; ++k) found.emplace_back(place.from * width + k, place.to * width + k);
   }
   return found;
 }
@@ -102,6 +97,23 @@ TEST(Walk, GoesThroughBothViewsInOrderWithAsFewAxesAsTheyHave) {
   for (const auto& [from, to] :
        {std::pair{dense, dense}, {part, dense}, {dense, part}, {turned, dense}, {turned, part}, {one, one}})
     EXPECT_EQ(steps(walk_of(from, to)), by_hand(from, to)) << from.shape().str();
+}
+
+TEST(Walk, InPacksMovesWhatLiesSideBySideInBoth) {
+  const Tensor dense = host_tensor(DType::bf16, {4, 6, 24});
+  const auto part = [](std::int64_t begin, std::int64_t width) {
+    return host_tensor(DType::bf16, {4, 6, width}).slice(2, begin, begin + 24);
+  };
+  EXPECT_EQ(packed_walk_of(part(8, 64), dense).width, 8);
+  EXPECT_EQ(packed_walk_of(part(4, 64), dense).width, 4) << "columns begin on eight bytes";
+  EXPECT_EQ(packed_walk_of(part(0, 30), dense).width, 2) << "rows do";
+  EXPECT_EQ(packed_walk_of(part(1, 64), dense).width, 1);
+  EXPECT_EQ(packed_walk_of(host_tensor(DType::bf16, {24, 6, 4}).transpose(0, 2), dense).width, 1) << "turned";
+  for (const auto& [begin, width] : {std::pair{8, 64}, {4, 64}, {0, 30}, {1, 64}}) {
+    const Tensor from = part(begin, width);
+    const auto packed = packed_walk_of(from, dense);
+    EXPECT_EQ(steps(packed.walk, packed.width), by_hand(from, dense)) << begin << " of " << width;
+  }
 }
 
 }  // namespace
