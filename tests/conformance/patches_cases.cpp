@@ -24,9 +24,10 @@ OpCase fold(std::string label, PatchGeometry geometry, Shape shape, std::vector<
 }
 
 std::vector<OpCase> cases() {
-  const PatchGeometry flat{{1, 4, 4}}, small{{2, 4, 4}}, odd{{3, 1, 5}}, mri{{8, 16, 16}};
-  const Shape volume{2, 1, 4, 8, 12}, channels{2, 3, 4, 8, 8};
+  const PatchGeometry flat{{1, 4, 4}}, small{{2, 4, 4}}, odd{{3, 1, 5}}, mri{{8, 16, 16}}, runs{{2, 4, 16}};
+  const Shape volume{2, 1, 4, 8, 12}, channels{2, 3, 4, 8, 8}, long_runs{2, 3, 4, 8, 48};
   const Input kept = integers(DType::i32, {5}, {0, 3, 4, 10, 11});
+  const Input some = integers(DType::i32, {5}, {0, 3, 4, 10, 23}), twice = integers(DType::i32, {5}, {0, 4, 4, 4, 23});
   constexpr double kScale = 1 / (255 * 0.226), kShift = -0.449 / 0.226;  // u8 voxels to the encoder's numbers
   return {
       unfold("whole", small, {normal(volume)}),
@@ -40,6 +41,11 @@ std::vector<OpCase> cases() {
       unfold("u8", small, {integers_below(DType::u8, volume, 256)}, kScale, kShift),
       unfold("u8 kept", small, {integers_below(DType::u8, volume, 256), kept}, kScale, kShift),
       unfold("i16", small, {integers_below(DType::i16, volume, 3000)}, 0.001, -1),
+      unfold("long runs", runs, {normal(long_runs)}, 2, 1),
+      unfold("long runs, misaligned", runs, {normal(long_runs).as(View::misaligned)}, 2, 1),
+      unfold("long runs of u8, kept", runs, {integers_below(DType::u8, long_runs, 256), some}, kScale, kShift),
+      unfold("long runs of i16, kept", runs, {integers_below(DType::i16, long_runs, 3000), some}, 0.001, -1),
+      unfold("long runs of f32", runs, {normal(long_runs).of(DType::f32)}, 2, 1),
       unfold("f32 volume", small, {normal(volume).of(DType::f32)}, 2, 1),
       unfold("a scan of u8", mri, {integers_below(DType::u8, {1, 1, 48, 224, 224}, 256)}, kScale, kShift)
           .timed(5.0 * 48 * 224 * 224, 0),
@@ -47,6 +53,8 @@ std::vector<OpCase> cases() {
       fold("scaled", small, volume, {normal({24, 32})}, 0.25),
       fold("channels", flat, channels, {normal({32, 48})}),
       fold("kept", small, volume, {normal({5, 32}), kept}),
+      fold("long runs", runs, long_runs, {normal({24, 384})}, 0.25),
+      fold("long runs, one kept often", runs, long_runs, {normal({5, 384}), twice}),
       fold("none kept", small, volume, {normal({0, 32}), integers(DType::i32, {0}, {})}),
   };
 }

@@ -3,56 +3,78 @@
 
 #include <string>
 
-#include "backends/cuda/launch.cuh"
 #include "backends/cuda/register.hpp"
-#include "backends/cuda/types.cuh"
+#include "backends/cuda/tiles.cuh"
 #include "strata/base/error.hpp"
 
 namespace strata::cuda {
 namespace {
 
-// Of a volume [scans, channels, depth, height, width]. Patches and the elements of one are counted in 32 bits, voxels
+using Number = Divisor<unsigned>;
+struct Split {
+  unsigned quotient, rest;
+};
+__device__ __forceinline__ Split split(unsigned n, const Number& by) {
+  const unsigned quotient = by.quotient(n);
+  return {quotient, n - quotient * by.by};
+}
+
+// Of a volume [scans, channels, depth, height, width]. Patches and the elements of one are counted in 31 bits, voxels
 // in 64.
 struct Patches {
   unsigned channels, depth, height, width;
-  unsigned pd, ph, pw, gd, gh, gw;
+  Number pd, ph, pw, gd, gh, gw;
   unsigned count;  // of all scans
 
-  __host__ __device__ unsigned elements() const { return channels * pd * ph * pw; }  // of a patch
+  __host__ __device__ unsigned elements() const { return channels * pd.by * ph.by * pw.by; }  // of a patch
   __device__ std::int64_t voxel(unsigned scan, unsigned c, unsigned d, unsigned h, unsigned w) const {
     return ((static_cast<std::int64_t>(scan * channels + c) * depth + d) * height + h) * width + w;
   }
   __device__ std::int64_t first_voxel(unsigned patch) const {
-    const unsigned w = patch % gw, h = patch / gw % gh, plane = patch / (gw * gh);
-    return voxel(plane / gd, 0, plane % gd * pd, h * ph, w * pw);
+    const Split line = split(patch, gw), plane = split(line.quotient, gh), scan = split(plane.quotient, gd);
+    return voxel(scan.quotient, 0, scan.rest * pd.by, plane.rest * ph.by, line.rest * pw.by);
   }
   // From the first voxel of a patch to that of its element e.
   __device__ std::int64_t distance(unsigned e) const {
-    const unsigned run = e / pw, slab = run / ph;
-    return voxel(0, slab / pd, slab % pd, run % ph, e % pw);
+    const Split run = split(e, pw), slab = split(run.quotient, ph), channel = split(slab.quotient, pd);
+    return voxel(0, channel.quotient, channel.rest, slab.rest, run.rest);
   }
 };
 
-// rows = volume · scale + shift; a block a row. A row whose patch is not in the volume becomes NaN.
+// Rows that a block moves together.
+constexpr int kRows = kOfOne;
+
+// rows = volume · scale + shift; a thread one pack of each of a block's rows. A row whose patch is not in the volume
+// becomes NaN.
 template <class T, class Y, int V, class A>
-__global__ void unfold(const T* volume, const std::int32_t* kept, Y* rows, std::int64_t count, Patches patches, A scale,
-                       A shift) {
+__global__ void __launch_bounds__(kThreads)
+    unfold(const T* volume, const std::int32_t* kept, Y* rows, std::int64_t count,
+           const __grid_constant__ Patches patches, A scale, A shift) {
+  struct Run {
+    PackBits<T, V> bits{};
+    bool inside;
+  };
   const unsigned packs = patches.elements() / V;
-  for (std::int64_t row = blockIdx.x; row < count; row += gridDim.x) {
-    const unsigned patch = static_cast<unsigned>(kept == nullptr ? row : kept[row]);
-    const bool inside = patch < patches.count;
-    const T* from = volume + (inside ? patches.first_voxel(patch) : 0);
-    auto* to = reinterpret_cast<Pack<Y, V>*>(rows) + row * packs;
-    for (unsigned i = threadIdx.x; i < packs; i += blockDim.x) {
-      Pack<T, V> in{};
-      if (inside) in = *reinterpret_cast<const Pack<T, V>*>(from + patches.distance(i * V));
+  const std::int64_t begin = static_cast<std::int64_t>(blockIdx.x) * kRows;
+  const int own = static_cast<int>(count - begin < kRows ? count - begin : kRows);
+  for (unsigned i = threadIdx.x; i < packs; i += blockDim.x) {
+    const T* from = volume + patches.distance(i * V);
+    const auto get = [&](int r) {
+      const auto patch = static_cast<unsigned>(kept == nullptr ? begin + r : kept[begin + r]);
+      Run run{.inside = patch < patches.count};
+      if (run.inside) run.bits = bits_at<V>(from + patches.first_voxel(patch), 0);
+      return run;
+    };
+    const auto put = [&](int r, const Run& run) {
+      const auto in = run.bits.pack();
       Pack<Y, V> out;
 #pragma unroll
       for (int k = 0; k < V; ++k)
-        out.v[k] =
-            narrow<Y>(inside ? static_cast<A>(widen(in.v[k])) * scale + shift : std::numeric_limits<A>::quiet_NaN());
-      to[i] = out;
-    }
+        out.v[k] = narrow<Y>(run.inside ? static_cast<A>(widen(in.v[k])) * scale + shift
+                                        : std::numeric_limits<A>::quiet_NaN());
+      put_pack(rows, (begin + r) * packs + i, out);
+    };
+    stream<kRows>(0, own, 1, get, put);
   }
 }
 
@@ -78,10 +100,10 @@ __global__ void fold(const T* rows, const std::int32_t* kept, T* volume, std::in
                    scan = plane / patches.depth / patches.channels;
     for (unsigned i = blockIdx.y * blockDim.x + threadIdx.x; i < packs; i += gridDim.y * blockDim.x) {
       const unsigned h = i / line, w = i % line * V;
+      const Split in_d = split(d, patches.pd), in_h = split(h, patches.ph), in_w = split(w, patches.pw);
       const unsigned patch =
-          ((scan * patches.gd + d / patches.pd) * patches.gh + h / patches.ph) * patches.gw + w / patches.pw;
-      const unsigned e =
-          ((c * patches.pd + d % patches.pd) * patches.ph + h % patches.ph) * patches.pw + w % patches.pw;
+          ((scan * patches.gd.by + in_d.quotient) * patches.gh.by + in_h.quotient) * patches.gw.by + in_w.quotient;
+      const unsigned e = ((c * patches.pd.by + in_d.rest) * patches.ph.by + in_h.rest) * patches.pw.by + in_w.rest;
       std::int64_t row = kept == nullptr ? patch : lower_bound(kept, count, patch);
       Accumulation<T> sum[V] = {};
       for (; row < count && (kept == nullptr ? row == patch : static_cast<unsigned>(kept[row]) == patch); ++row) {
@@ -108,8 +130,8 @@ Patches patches_of(std::string_view op, const Shape& volume, const ops::PatchGeo
       usage, op,
       std::to_string(count) + " patches of " + std::to_string(elements) + " voxels are too many for this backend");
   const auto small = [](std::int64_t value) { return static_cast<unsigned>(value); };
-  return {small(volume[1]), small(volume[2]), small(volume[3]), small(volume[4]), small(pd),   small(ph),
-          small(pw),        small(gd),        small(gh),        small(gw),        small(count)};
+  return {small(volume[1]), small(volume[2]), small(volume[3]), small(volume[4]), Number(pd),  Number(ph),
+          Number(pw),       Number(gd),       Number(gh),       Number(gw),       small(count)};
 }
 
 const std::int32_t* kept_of(Inputs in) {
@@ -130,7 +152,7 @@ void unfold_as(const ops::PatchUnfold& op, Inputs in, const Tensor& out, Context
   const std::int64_t run = op.geometry.patch[2], rows = out.dim(0);
   const bool packed = fits(in[0], run, V) && fits(out, run, V);
   const unsigned packs = patches.elements() / static_cast<unsigned>(packed ? V : 1);
-  const Launch shape{.blocks = static_cast<unsigned>(std::min(rows, 4 * kMostBlocks)),
+  const Launch shape{.blocks = static_cast<unsigned>((rows + kRows - 1) / kRows),
                      .threads = std::min(kThreads, (packs + 31) / 32 * 32)};
   launch("unfold", packed ? unfold<T, Y, V, A> : unfold<T, Y, 1, A>, shape, ctx, pointer<T>(in[0]), kept_of(in),
          pointer<Y>(out), rows, patches, op.scale, op.shift);
