@@ -146,7 +146,7 @@ void reduce_columns(const T* x, Y* y, const Axes& e, double factor, Context& ctx
   if (e.size <= 8 || (e.size <= 64 && sums >= 4096))
     return launch("sum_short", sum_short<T, Y>, over(sums), ctx, x, y, sums, e.size, e.inner, factor);
   constexpr std::int64_t kColumns = kWarp * 16 / sizeof(T);
-  const Chunks chunks = chunks_of(e.size, e.outer * ((e.inner + kColumns - 1) / kColumns), 64, 64);
+  const Chunks chunks = chunks_of(e.size, e.outer * ((e.inner + kColumns - 1) / kColumns), 32, 128);
   if (chunks.count == 1) return launch_columns(x, y, e, {1, e.size}, factor, ctx);
   const Tensor parts = ctx.empty(dtype_of<A>, {e.outer, chunks.count, e.inner});
   launch_columns(x, pointer<A>(parts), e, chunks, 1, ctx);

@@ -5,6 +5,7 @@
 #include "backends/cuda/register.hpp"
 #include "backends/cuda/step_batch.cuh"
 #include "backends/cuda/step_rules.cuh"
+#include "backends/cuda/tiles.cuh"
 
 namespace strata::cuda {
 namespace {
@@ -184,19 +185,35 @@ struct NormTensor {
 };
 using NormBatch = Batch<NormTensor, 128, 16384>;
 
-// Products of two f32 are exact in f64.
+// The calling thread's part of Σ x² of its block's n elements. Products of two f32 are exact in f64.
+template <int V, class T>
+__device__ __forceinline__ double squares_of(const T* x, std::int64_t n) {
+  double sum = 0;
+  const auto add = [&](const auto& pack) {
+#pragma unroll
+    for (const T element : pack.v) {
+      const auto value = static_cast<double>(widen(element));
+      sum += value * value;
+    }
+  };
+  stream<kOfOne, std::int64_t>(
+      threadIdx.x, n / V, kThreads, [&](std::int64_t i) { return bits_at<V>(x, i); },
+      [&](std::int64_t, const PackBits<T, V>& bits) { add(bits.pack()); });
+  for (std::int64_t i = n / V * V + threadIdx.x; i < n; i += kThreads) add(Pack<T, 1>{{x[i]}});
+  return sum;
+}
+
 __global__ void __launch_bounds__(kThreads) squares(const __grid_constant__ NormBatch batch, double* parts) {
-  constexpr int V = kTogether<float>;
   const Piece piece = own_piece(batch);
   const NormTensor& tensor = batch.entries[piece.entry];
-  double sum = 0;
-  for (std::int64_t at = piece.begin + threadIdx.x * V; at < piece.end; at += kThreads * V) {
-    double x[V];
-    load(tensor.data, tensor.type, at, static_cast<int>(piece.end - at < V ? piece.end - at : V), tensor.packed, x);
-#pragma unroll
-    for (int k = 0; k < V; ++k) sum += x[k] * x[k];
-  }
-  sum = block_sum(sum);
+  const auto of = [&]<class T>(const T* x) {
+    constexpr int V = 16 / sizeof(T);
+    const std::int64_t n = piece.end - piece.begin;
+    return tensor.packed ? squares_of<V>(x + piece.begin, n) : squares_of<1>(x + piece.begin, n);
+  };
+  const double sum = block_sum(tensor.type == DType::f32    ? of(static_cast<const float*>(tensor.data))
+                               : tensor.type == DType::bf16 ? of(static_cast<const __nv_bfloat16*>(tensor.data))
+                                                            : of(static_cast<const double*>(tensor.data)));
   if (threadIdx.x == 0) parts[blockIdx.x] = sum;
 }
 
@@ -209,7 +226,8 @@ __global__ void __launch_bounds__(kThreads)
 
 void squared_norms(const ops::SquaredNorms&, Inputs in, Outputs out, Context& ctx) {
   std::vector<NormTensor> tensors;
-  for (const Tensor& x : in) tensors.push_back({x.raw(), x.numel(), x.dtype(), lies_on_packs(x, kTogether<float>)});
+  for (const Tensor& x : in)
+    tensors.push_back({x.raw(), x.numel(), x.dtype(), lies_on_packs(x, static_cast<int>(16 / size_of(x.dtype())))});
   each_batch<NormBatch>(tensors, [&](const NormBatch& batch, std::size_t at) {
     const Tensor parts = ctx.empty(DType::f64, {batch.blocks()});
     if (batch.blocks() > 0)
