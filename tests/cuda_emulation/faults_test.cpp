@@ -7,6 +7,7 @@
 #include "backends/cuda/cuda.hpp"
 #include "strata/ops/cross_entropy.hpp"
 #include "strata/ops/gather.hpp"
+#include "strata/ops/patches.hpp"
 #include "strata/ops/sigmoid_cross_entropy.hpp"
 #include "strata/runtime/host_backend.hpp"
 #include "tests/fixtures/expect_error.hpp"
@@ -44,6 +45,12 @@ TEST_F(Faults_cuda_emulated, OfRows) {
   expect(ErrorKind::data, "[scatter_add_rows] index[2] = 2 is outside the table of 2 rows");
   ops::run(ctx_, ops::AddRows{}, {zeros({1, 3}), zeros({7, 3}), list(I{9})});
   expect(ErrorKind::data, "[add_rows] index[0] = 9 is outside the table of 7 rows");
+}
+
+TEST_F(Faults_cuda_emulated, OfPatches) {
+  const ops::PatchUnfold unfold{.geometry = {{2, 2, 2}}};
+  ops::run(ctx_, unfold, {zeros({1, 1, 2, 4, 4}), list(std::vector<std::int32_t>{0, 4})});
+  expect(ErrorKind::data, "[patch_unfold] kept[1] = 4 is outside the 4 patches of the volume");
 }
 
 TEST_F(Faults_cuda_emulated, OfTargets) {

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "backends/cuda/faults.hpp"
 #include "backends/cuda/register.hpp"
 #include "backends/cuda/tiles.cuh"
 #include "strata/base/error.hpp"
@@ -49,7 +50,7 @@ constexpr int kRows = kOfOne;
 template <class T, class Y, int V, class A>
 __global__ void __launch_bounds__(kThreads)
     unfold(const T* volume, const std::int32_t* kept, Y* rows, std::int64_t count,
-           const __grid_constant__ Patches patches, A scale, A shift) {
+           const __grid_constant__ Patches patches, A scale, A shift, Faults* faults) {
   struct Run {
     PackBits<T, V> bits{};
     bool inside;
@@ -62,6 +63,9 @@ __global__ void __launch_bounds__(kThreads)
     const auto get = [&](int r) {
       const auto patch = static_cast<unsigned>(kept == nullptr ? begin + r : kept[begin + r]);
       Run run{.inside = patch < patches.count};
+      if (!run.inside && i == 0)
+        report_fault(faults, FaultPlace::patch_unfold, begin + r, kept == nullptr ? begin + r : kept[begin + r],
+                     patches.count);
       if (run.inside) run.bits = bits_at<V>(from + patches.first_voxel(patch), 0);
       return run;
     };
@@ -155,7 +159,7 @@ void unfold_as(const ops::PatchUnfold& op, Inputs in, const Tensor& out, Context
   const Launch shape{.blocks = static_cast<unsigned>((rows + kRows - 1) / kRows),
                      .threads = std::min(kThreads, (packs + 31) / 32 * 32)};
   launch("unfold", packed ? unfold<T, Y, V, A> : unfold<T, Y, 1, A>, shape, ctx, pointer<T>(in[0]), kept_of(in),
-         pointer<Y>(out), rows, patches, op.scale, op.shift);
+         pointer<Y>(out), rows, patches, op.scale, op.shift, faults_of(ctx));
 }
 
 void patch_unfold(const ops::PatchUnfold& op, Inputs in, Outputs out, Context& ctx) {

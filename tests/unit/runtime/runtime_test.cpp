@@ -126,6 +126,7 @@ TEST(CachingAllocator, WithoutACacheBlocksGoStraightBack) {
 struct Toy {
   static constexpr std::string_view kName = "toy";
   int number = 0;
+  bool operator==(const Toy&) const = default;
   std::vector<TensorSpec> infer(Specs inputs) const { return {inputs[0]}; }
 };
 void toy_kernel(const Toy&, Inputs, Outputs, Context&) {}
