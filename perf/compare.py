@@ -4,7 +4,7 @@
 
     perf/compare.py NEW BASELINE [--tolerance 0.10] [--memory-tolerance 0.02]
     strata bench train --json - | perf/compare.py - perf/baselines/NAME.json
-    perf/compare.py --table strata.json eager.json compiled.json        # side by side, judges nothing
+    perf/compare.py --table strata.json eager.json compiled.json        # side by side, with how many times the first one's step each takes; judges nothing
 
 Seconds may grow by --tolerance, bytes by --memory-tolerance, the share of the ceiling may fall by --tolerance (all relative).
 A baseline may state its own as {"tolerance": 0.1, "memory_tolerance": 0.02} at its top level; the command line wins.
@@ -19,8 +19,9 @@ import json
 import sys
 from dataclasses import dataclass
 
-MACHINE = (("machine", "processor"), ("machine", "instruction set"), ("settings", "threads"), ("build", "type"))
+MACHINE = (("machine", "processor"), ("machine", "instruction set"), ("machine", "CUDA device 0"), ("settings", "threads"), ("build", "type"))
 NOT_SETTINGS = {"threads", "repeats", "json", "warm_up"}
+DEFAULTS = {"studies": 1}  # of reports from before there was such a setting
 SECONDS = ("forward", "backward", "clipping", "optimizer", "step")
 BYTES = ("peak", "reserved", "peak_rss")
 UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
@@ -72,7 +73,7 @@ def machine(report: dict) -> dict:
 def check_settings(new: dict, old: dict) -> None:
     if ("benchmarks" in new) != ("benchmarks" in old):
         raise NotComparable("one is a report of Google Benchmark, the other is not")
-    ours, theirs = (report.get("settings", {}) for report in (new, old))
+    ours, theirs = (DEFAULTS | report["settings"] if "settings" in report else {} for report in (new, old))
     differing = [key for key in sorted((set(ours) | set(theirs)) - NOT_SETTINGS) if ours.get(key) != theirs.get(key)]
     if differing:
         raise NotComparable("settings differ: " + ", ".join(f"{k} {ours.get(k)} and {theirs.get(k)}" for k in differing))
@@ -111,18 +112,25 @@ def compare(new: dict, old: dict, tolerance: float, memory_tolerance: float, oth
     return lines, worse or bool(missing)
 
 
+COLUMNS = (("forward s", 11, ".4f", ("seconds", "forward"), 1), ("backward s", 11, ".4f", ("seconds", "backward"), 1),
+           ("step s", 10, ".4f", ("seconds", "step"), 1), ("TFLOP/s", 9, ".3f", ("gflops_per_second", "step"), 1e-3),
+           ("ceiling", 9, ".3f", ("ceiling", "gflops_per_second"), 1e-3), ("share", 8, ".1%", ("share_of_ceiling",), 1),
+           ("composed", 10, ".1%", ("composition", "share"), 1), ("peak MiB", 10, ".0f", ("memory", "peak"), 2**-20),
+           ("process MiB", 12, ".0f", ("memory", "peak_rss"), 2**-20))
+
+
 def table(reports: dict[str, dict]) -> list[str]:
-    """One line a report: what a step takes."""
-    lines = [f"{'report':28}{'forward s':>10}{'backward s':>11}{'step s':>9}{'GFLOP/s':>9}{'ceiling':>9}{'share':>8}{'peak MiB':>10}"]
+    """One line a report: what a step takes. `ratio`: how many times as long as the first one's."""
+    lines = [f"{'report':28}" + "".join(f"{title:>{width}}" for title, width, *_ in COLUMNS) + f"{'ratio':>8}"]
+    first = None
     for name, report in reports.items():
-        numbers = [at(report, "seconds", "forward"), at(report, "seconds", "backward"), at(report, "seconds", "step"),
-                   at(report, "gflops_per_second", "step"), at(report, "ceiling", "gflops_per_second")]
-        share, peak = at(report, "share_of_ceiling"), at(report, "memory", "peak_rss")
-        forms = ("{:>10.3f}", "{:>11.3f}", "{:>9.3f}", "{:>9.1f}", "{:>9.1f}")
-        line = f"{name:28}" + "".join((form if number is not None else "{:>9}").format(number if number is not None else "-")
-                                      for form, number in zip(forms, numbers))
-        line += f"{100 * share:>7.1f}%" if share is not None else f"{'-':>8}"
-        lines.append(line + (f"{peak / 2**20:>10.0f}" if peak is not None else f"{'-':>10}"))
+        line = f"{name:28}"
+        for _, width, form, path, scale in COLUMNS:
+            number = at(report, *path)
+            line += f"{number * scale:>{width}{form}}" if number is not None else f"{'-':>{width}}"
+        step = at(report, "seconds", "step")
+        first = first or step
+        lines.append(line + (f"{step / first:>8.2f}" if step and first else f"{'-':>8}"))
     return lines
 
 

@@ -46,6 +46,9 @@ VARIANTS = {
         _BASE, img=(112, 336, 336), patch=(8, 24, 24), max_num_scans=1, slice=_LOW, study=_HIGH),
     "vit_base_multiscan_h2_token588": replace(_BASE, patch=(16, 16, 16), scan=_LOW, study=_HIGH),
     "vit_base_multiscan_h2_token1176": replace(_BASE, scan=_LOW, study=_HIGH),
+    "vit_large_multiscan_h2_token1176": replace(
+        _BASE, dim=1024, heads=16, depth=24, embedding_dim=768,
+        scan=tuple(i for i in range(24) if i % 3 != 2), study=tuple(range(2, 24, 3))),
     "vit_base_multiscan_h3_token1176": replace(_BASE, slice=(0, 3, 6, 9), scan=(1, 4, 7, 10), study=_HIGH),
 }
 
@@ -244,13 +247,13 @@ class Hlip(nn.Module):
         return F.normalize(torch.cat([self.visual.head(t) for t in tokens]), dim=-1)
 
 
-def kept_patches(config: Config, scans: int, rate: float) -> torch.Tensor:
+def kept_patches(config: Config, scans: int, rate: float, device: str = "cpu") -> torch.Tensor:
     """Patch dropout: the same number of random patches for each sequence of the first block, in their own order."""
     d, h, w = config.grid
     first_is_slice = config.levels()[0] == "slice"
     sequences, tokens = (scans * d, h * w) if first_is_slice else (scans, d * h * w)
     keep = max(1, int(tokens * (1 - rate)))
-    return torch.rand(sequences, tokens).argsort(dim=1)[:, :keep].sort(dim=1).values
+    return torch.rand(sequences, tokens, device=device).argsort(dim=1)[:, :keep].sort(dim=1).values
 
 
 def from_mae_2d(weights: dict[str, torch.Tensor], config: Config) -> dict[str, torch.Tensor]:

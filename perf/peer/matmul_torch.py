@@ -34,12 +34,36 @@ def rates(m: int, k: int, n: int, dtype: torch.dtype, repetitions: int) -> dict:
             "dw_gflops": rate(flops, repetitions, lambda: torch.mm(y.t(), x))}
 
 
-def ceiling(dtype: str, repetitions: int = 3) -> dict:
+def device_shapes(width: int) -> list[tuple[int, int, int]]:
+    """What `strata bench` takes on a device: a model of that width with many rows, and large squares."""
+    c = width
+    of_model = [(m, k, n) for m in (9408, 65536) for k, n in ((c, 3 * c), (c, c), (c, 4 * c), (4 * c, c))]
+    return of_model + [(edge,) * 3 for edge in (4096, 8192)]
+
+
+def device_rate(flops: float, work, round_seconds: float = 0.02) -> float:
+    """GFLOP/s of calls queued behind each other, the better of two rounds, after two calls that do not count."""
+    def seconds(calls: int) -> float:
+        torch.cuda.synchronize()
+        begin = time.perf_counter()
+        for _ in range(calls):
+            work()
+        torch.cuda.synchronize()
+        return (time.perf_counter() - begin) / calls
+
+    work()
+    calls = min(max(int(round_seconds / seconds(1)), 3), 400)
+    return round(flops / min(seconds(calls), seconds(calls)) * 1e-9, 1)
+
+
+def ceiling(dtype: str, repetitions: int = 3, device: str = "cpu", width: int = 768) -> dict:
     """The best rate of x · wT over all shapes."""
     best = {"gflops_per_second": 0.0}
-    for m, k, n in SHAPES:
-        x, w = torch.randn(m, k).to(TYPES[dtype]), torch.randn(n, k).to(TYPES[dtype])
-        found = rate(2 * m * k * n, repetitions, lambda: torch.mm(x, w.t()))
+    for m, k, n in SHAPES if device == "cpu" else device_shapes(width):
+        x, w = (torch.randn(shape, device=device).to(TYPES[dtype]) for shape in ((m, k), (n, k)))
+        flops = 2 * m * k * n
+        found = (rate(flops, repetitions, lambda: torch.mm(x, w.t())) if device == "cpu"
+                 else device_rate(flops, lambda: torch.mm(x, w.t())))
         if found > best["gflops_per_second"]:
             best = {"gflops_per_second": found, "m": m, "k": k, "n": n}
     return best

@@ -44,6 +44,8 @@ Json by_kind(const BytesByKind& bytes) {
 Json machine_of(const BenchResult& r) {
   Json machine;
   for (const auto& fact : cpu_facts()) machine[fact.name] = fact.value;
+  if (!r.host)
+    for (const auto& fact : cuda_facts()) machine[fact.name] = fact.value;
   machine["load average"] = r.load;
   return machine;
 }
@@ -59,6 +61,7 @@ Json build_of() {
 Json settings_of(const BenchOptions& o, const BenchResult& r) {
   return {{"backend", o.backend.empty() ? std::string(backend_names().front()) : o.backend},
           {"variant", o.variant},
+          {"studies", o.studies},
           {"scans", o.scans},
           {"patch_tokens", r.prediction.patch_tokens},
           {"dtype", o.dtype},
@@ -66,7 +69,7 @@ Json settings_of(const BenchOptions& o, const BenchResult& r) {
           {"patch_dropout", o.patch_dropout},
           {"checkpointing", o.checkpointing},
           {"optimizer", o.optimizer},
-          {"repeats", static_cast<int>(r.steps.size())},
+          {"repeats", o.repeats},
           {"warmup", o.warmup}};
 }
 
@@ -82,25 +85,56 @@ Json memory_of(const BenchResult& r) {
   return memory;
 }
 
+double median_of(const BenchResult& r, double StepSeconds::*part) { return median(all(r.steps, part)); }
+
+std::vector<double> totals_of(const BenchResult& r) {
+  return r.whole.empty() ? all(r.steps, &StepSeconds::total) : r.whole;
+}
+
+// GFLOP/s by formula.
 Json rates_of(const BenchResult& r) {
-  const double forward = median(all(r.steps, &StepSeconds::forward)),
-               backward = median(all(r.steps, &StepSeconds::backward)),
-               step = median(all(r.steps, &StepSeconds::total));
-  Json rates{{"forward", r.prediction.forward_flops / forward / 1e9},
-             {"forward_backward", r.prediction.step_flops / (forward + backward) / 1e9},
-             {"step", r.prediction.step_flops / step / 1e9}};
-  return rates;
+  const double forward = median_of(r, &StepSeconds::forward), backward = median_of(r, &StepSeconds::backward);
+  const auto& p = r.prediction;
+  return {{"forward", p.forward_flops / forward / 1e9},
+          {"backward", (p.step_flops - p.forward_flops) / backward / 1e9},
+          {"forward_backward", p.step_flops / (forward + backward) / 1e9},
+          {"step", p.step_flops / step_seconds(r) / 1e9}};
+}
+
+// Of parameters, gradients and moments, by formula; bytes a second.
+double optimizer_rate(const BenchResult& r) {
+  return r.prediction.optimizer_bytes / median_of(r, &StepSeconds::update);
+}
+
+// Rates over the ceiling; the optimizer's over that of copies.
+Json shares_of(const BenchResult& r) {
+  const Json rates = rates_of(r);
+  Json shares;
+  for (const auto& [part, rate] : rates.items()) shares[part] = rate.get<double>() * 1e9 / best_of(r)->flops_per_second;
+  shares["optimizer"] = optimizer_rate(r) / r.bandwidth;
+  return shares;
 }
 
 Json seconds_of(const BenchResult& r) {
-  const auto total = all(r.steps, &StepSeconds::total);
-  return {{"forward", median(all(r.steps, &StepSeconds::forward))},
-          {"backward", median(all(r.steps, &StepSeconds::backward))},
-          {"clipping", median(all(r.steps, &StepSeconds::clipping))},
-          {"optimizer", median(all(r.steps, &StepSeconds::update))},
+  const auto total = totals_of(r);
+  return {{"forward", median_of(r, &StepSeconds::forward)},
+          {"backward", median_of(r, &StepSeconds::backward)},
+          {"clipping", median_of(r, &StepSeconds::clipping)},
+          {"optimizer", median_of(r, &StepSeconds::update)},
           {"step", median(total)},
           {"fastest_step", *std::ranges::min_element(total)},
           {"steps", total}};
+}
+
+Json ceiling_of(const BenchResult& r) {
+  const Ceiling best = *best_of(r);
+  return {{"gflops_per_second", best.flops_per_second / 1e9},
+          {"before", r.before->flops_per_second / 1e9},
+          {"after", r.after ? r.after->flops_per_second / 1e9 : 0.0},
+          {"m", best.m},
+          {"k", best.k},
+          {"n", best.n},
+          {"copy_gigabytes_per_second", r.bandwidth / 1e9}};
 }
 
 Json profile_of(const BenchResult& r) {
@@ -134,17 +168,19 @@ std::string memory_lines(const BenchResult& r) {
 }
 
 std::string time_lines(const BenchResult& r) {
-  const Json seconds = seconds_of(r), rates = rates_of(r);
-  std::string text =
-      fmt::format("\n{:14}{:>14}{:>14}\n", "median of " + std::to_string(r.steps.size()), "seconds", "GFLOP/s");
+  const Json seconds = seconds_of(r), rates = rates_of(r), shares = r.before ? shares_of(r) : Json::object();
+  std::string text = fmt::format("\n{:14}{:>14}{:>14}{:>14}\n", "median of " + std::to_string(totals_of(r).size()),
+                                 "seconds", "TFLOP/s", r.before ? "of ceiling" : "");
   for (const char* part : {"forward", "backward", "clipping", "optimizer", "step"}) {
-    text += fmt::format("  {:12}{:>14.4f}", part, seconds[part].get<double>());
-    text += rates.contains(part) ? fmt::format("{:>14.1f}\n", rates[part].get<double>()) : std::string("\n");
+    text += fmt::format("  {:12}{:>14.6f}", part, seconds[part].get<double>());
+    text += rates.contains(part) ? fmt::format("{:>14.3f}", rates[part].get<double>() / 1e3) : fmt::format("{:14}", "");
+    if (shares.contains(part)) text += fmt::format("{:>13.1f}%", 100 * shares[part].get<double>());
+    text += part == std::string_view("optimizer") ? fmt::format("   {:.1f} GB/s, of copies\n", optimizer_rate(r) / 1e9)
+                                                  : "\n";
   }
   if (const auto best = best_of(r))
-    text += fmt::format("  {:12}{:>28.1f}   product [{}, {}] x [{}, {}]\n  {:12}{:>27.1f}%   of the ceiling\n",
-                        "ceiling", best->flops_per_second / 1e9, best->m, best->k, best->k, best->n, "step",
-                        100e9 * rates["step"].get<double>() / best->flops_per_second);
+    text += fmt::format("  {:12}{:>28.3f}   product [{}, {}] x [{}, {}]; copies {:.1f} GB/s\n", "ceiling",
+                        best->flops_per_second / 1e12, best->m, best->k, best->k, best->n, r.bandwidth / 1e9);
   return text;
 }
 
@@ -170,6 +206,8 @@ std::string profile_lines(const BenchResult& r) {
 
 }  // namespace
 
+double step_seconds(const BenchResult& r) { return median(totals_of(r)); }
+
 Json json_of(const BenchOptions& o, const BenchResult& r) {
   Json report{{"program", "strata bench"},
               {"machine", machine_of(r)},
@@ -183,27 +221,25 @@ Json json_of(const BenchOptions& o, const BenchResult& r) {
     report["gflops_per_second"] = rates_of(r);
   }
   if (const auto best = best_of(r)) {
-    report["ceiling"] = {{"gflops_per_second", best->flops_per_second / 1e9},
-                         {"before", r.before->flops_per_second / 1e9},
-                         {"after", r.after ? r.after->flops_per_second / 1e9 : 0.0},
-                         {"m", best->m},
-                         {"k", best->k},
-                         {"n", best->n}};
+    report["ceiling"] = ceiling_of(r);
     report["share_of_ceiling"] = report["gflops_per_second"]["step"].get<double>() * 1e9 / best->flops_per_second;
+    report["shares"] = shares_of(r);
   }
   if (!r.profile.empty()) report["profile"] = profile_of(r);
+  if (r.composition) report["composition"] = json_of(*r.composition);
   return report;
 }
 
 std::string text_of(const BenchOptions& o, const BenchResult& r) {
   std::string text = fmt::format(
-      "{}, {} scans ({} patch tokens), {}, checkpointing {}, patch dropout {}, {} threads\n"
+      "{}, {} stud{} of {} scans ({} patch tokens), {}, checkpointing {}, patch dropout {}, {} threads\n"
       "{:.1f} million parameters, {:.3f} TFLOP a step by formula\n",
-      o.variant, o.scans, r.prediction.patch_tokens, o.dtype, o.checkpointing, o.patch_dropout, r.threads,
-      static_cast<double>(r.prediction.parameters) / 1e6, r.prediction.step_flops / 1e12);
+      o.variant, o.studies, o.studies == 1 ? "y" : "ies", o.scans, r.prediction.patch_tokens, o.dtype, o.checkpointing,
+      o.patch_dropout, r.threads, static_cast<double>(r.prediction.parameters) / 1e6, r.prediction.step_flops / 1e12);
   if (!r.steps.empty()) text += time_lines(r);
   text += memory_lines(r);
   if (!r.profile.empty()) text += profile_lines(r);
+  if (r.composition) text += text_of(*r.composition);
   return text;
 }
 

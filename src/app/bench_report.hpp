@@ -7,6 +7,8 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 
+#include "app/bench_ceiling.hpp"
+#include "app/bench_composition.hpp"
 #include "app/bench_profile.hpp"
 #include "app/bench_training.hpp"
 
@@ -15,26 +17,31 @@ namespace strata::app {
 struct BenchOptions {
   std::string backend, variant = "vit_base_multiscan_h2_token1176", dtype = "f32", checkpointing = "none",
                        optimizer = "adamw";
-  std::int64_t scans = 1;
-  int threads = 0, repeats = 5, warmup = 1;
+  std::int64_t studies = 1, scans = 1, max_scans = -1;  // -1: the variant's
+  int threads = 0, repeats = 0, warmup = -1;            // 0 and -1: enough for what it runs on
   double patch_dropout = 0;
-  bool no_ceiling = false, profile = false, dry_run = false;
+  bool no_ceiling = false, profile = false, composition = false, dry_run = false;
   std::string json;  // a file, "-" for standard output, empty for none
 };
 
 struct BenchResult {
   int threads = 1;  // in use
   Prediction prediction;
-  std::vector<StepSeconds> steps;        // empty after a dry run
+  bool host = true;                      // the backend computes where the program runs
+  std::vector<StepSeconds> steps;        // part by part; empty after a dry run
+  std::vector<double> whole;             // seconds of steps without waiting in between; a device's alone
   std::optional<Ceiling> before, after;  // of the steps
+  double bandwidth = 0;                  // of copies, bytes a second; 0: not measured
   MemoryReport memory;                   // peak over the steps
   std::int64_t peak_rss = 0;             // of the whole process so far, bytes
   std::vector<Profile::Row> profile;     // empty unless asked for
-  double profiled_seconds = 0;           // of the steps that were profiled
   int profiled_steps = 0;
+  double profiled_seconds = 0;  // of these; of a device: of as many steps that were not profiled
+  std::optional<Composition> composition;
   double load = 0;  // load average (1 minute) when it began
 };
 
+double step_seconds(const BenchResult& result);  // median
 nlohmann::ordered_json json_of(const BenchOptions& options, const BenchResult& result);
 std::string text_of(const BenchOptions& options, const BenchResult& result);
 

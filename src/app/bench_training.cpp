@@ -9,7 +9,6 @@
 #include "strata/base/error.hpp"
 #include "strata/ops/copy.hpp"
 #include "strata/ops/elementwise.hpp"
-#include "strata/ops/matmul.hpp"
 #include "strata/ops/reduce.hpp"
 #include "strata/optim/gradient_norm.hpp"
 
@@ -36,14 +35,28 @@ Tensor wave(const Context& ctx, const Shape& shape, float bound) {
   return ctx.tensor(values, shape);
 }
 
-models::StudyBatch one_study(const Context& ctx, const TrainingCase& what, bool rehearsed) {
+models::StudyBatch equal_studies(const Context& ctx, const TrainingCase& what, bool rehearsed) {
   const auto& c = what.config;
-  const Shape shape{what.scans, c.channels, c.image[0], c.image[1], c.image[2]};
+  const Shape shape{what.studies * what.scans, c.channels, c.image[0], c.image[1], c.image[2]};
   models::StudyBatch batch;
   batch.scans = rehearsed ? ctx.empty(DType::f32, shape) : wave(ctx, shape, 1);
-  batch.study_offsets = {0, what.scans};
-  batch.ordinals = {0};
+  batch.study_offsets = {0};
+  for (std::int64_t b = 0; b < what.studies; ++b) {
+    batch.study_offsets.push_back((b + 1) * what.scans);
+    batch.ordinals.push_back(b);
+  }
   return batch;
+}
+
+double bytes_an_element(const optim::OptimizerConfig& config) {
+  switch (config.algorithm) {
+    case optim::Algorithm::adamw:
+    case optim::Algorithm::adam: return 28;
+    case optim::Algorithm::sgd: return config.momentum == 0 ? 12 : 20;
+    case optim::Algorithm::lion: return 20;
+    case optim::Algorithm::lamb: break;
+  }
+  return 44;
 }
 
 }  // namespace
@@ -53,8 +66,8 @@ BenchTraining::BenchTraining(const Context& ctx, const TrainingCase& what, bool 
       rehearsed_(rehearsed),
       model_(ctx, what.dtype, what.config),
       optimizer_(what.optimizer, model_.trainable_parameters()),
-      batch_(one_study(ctx, what, rehearsed)),
-      cotangent_(wave(ctx, {model_.embeddings_a_study(), what.config.joint_width}, 1)) {
+      batch_(equal_studies(ctx, what, rehearsed)),
+      cotangent_(wave(ctx, {what.studies * model_.embeddings_a_study(), what.config.joint_width}, 1)) {
   Context context = ctx;
   start_weights(context);
   for (const auto& parameter : model_.trainable_parameters()) leaves_.push_back(parameter);
@@ -90,20 +103,38 @@ std::int64_t BenchTraining::parameters() const {
   return sum;
 }
 
-StepSeconds BenchTraining::step(Context& ctx) {
+// What a step reads and writes of parameters by formula: perf/README.md, optimizer steps.
+double BenchTraining::optimizer_bytes() const {
+  double bytes = 0;
+  for (const auto& parameter : model_.trainable_parameters()) {
+    const auto elements = static_cast<double>(parameter->spec().shape.numel());
+    bytes += elements * bytes_an_element(what_.optimizer);
+    if (parameter->has_master()) bytes += elements * static_cast<double>(size_of(parameter->spec().dtype));
+  }
+  return bytes;
+}
+
+StepSeconds BenchTraining::step(Context& ctx) { return step(ctx, true); }
+
+double BenchTraining::whole_step(Context& ctx) { return step(ctx, false).total(); }
+
+StepSeconds BenchTraining::step(Context& ctx, bool by_part) {
   StepSeconds seconds;
+  ctx.synchronise();
   auto at = Clock::now();
+  const auto lap_of = [&](double& part) {
+    if (by_part) ctx.synchronise();
+    part = lap(at);
+  };
   autograd::Tape tape(ctx, {.checkpointing = what_.checkpointing});
   const auto embedding = model_.forward(tape, batch_);
   const auto direction = tape.constant(ops::cast(ctx, cotangent_, embedding.dtype()).reshape(embedding.shape()));
   const auto loss = tape.apply1(ops::Reduce{.everything = true}, {tape.apply1(ops::Mul{}, {embedding, direction})});
-  ctx.synchronise();
-  seconds.forward = lap(at);
+  lap_of(seconds.forward);
   tape.backward(loss, leaves_);
-  ctx.synchronise();
-  seconds.backward = lap(at);
+  lap_of(seconds.backward);
   const auto norm = optim::gradient_norm(ctx, optimizer_, 1, what_.max_norm);
-  if (!rehearsed_) optim::checked_norm(ctx, optimizer_, norm);
+  if (!rehearsed_) optim::checked_norm(ctx, optimizer_, norm);  // training looks at it before it goes on
   seconds.clipping = lap(at);
   optimizer_.step(ctx, {.lr = 1e-5, .weight_decay = 0.2}, norm.factor);
   optimizer_.clear_gradients();
@@ -113,40 +144,15 @@ StepSeconds BenchTraining::step(Context& ctx) {
 }
 
 Prediction predict_training(std::string_view backend, int threads, const TrainingCase& what) {
-  const WiredBackend wired = wire_backend(backend, {.threads = threads, .rehearsal = true});
+  const WiredBackend wired =
+      wire_backend(backend == "cuda" ? "reference" : backend, {.threads = threads, .rehearsal = true});
   Context ctx = wired.context();
   BenchTraining training(ctx, what, true);
   training.step(ctx);
   wired.backend()->reset_peak();
   training.step(ctx);
-  return {wired.backend()->memory(), training.parameters(), training.patch_tokens(), training.forward_flops(),
-          training.step_flops()};
-}
-
-Ceiling product_ceiling(const WiredBackend& wired, DType dtype) {
-  constexpr int kRepeats = 3;
-  constexpr std::int64_t kShapes[][2] = {{768, 2304}, {768, 768}, {768, 3072}, {3072, 768}};
-  Context ctx = wired.context();
-  Ceiling best;
-  for (const std::int64_t m : {1176, 9408}) {
-    for (const auto& [k, n] : kShapes) {
-      const Tensor x = ops::cast(ctx, wave(ctx, {m, k}, 1), dtype), w = ops::cast(ctx, wave(ctx, {n, k}, 1), dtype);
-      const Tensor y = ctx.empty(dtype, {m, n});
-      const TensorSpec specs[] = {x.spec(), w.spec()};
-      const auto* kernel = wired.table().find(ops::Linear{}, specs);
-      STRATA_CHECK(kernel != nullptr && kernel->kernel != "reference", environment, "bench",
-                   fmt::format("the {} backend has no fast product in {}", wired.table().backend(), name_of(dtype)),
-                   "choose another --dtype or --backend, or --no-ceiling");
-      for (int i = 0; i < kRepeats; ++i) {
-        auto at = Clock::now();
-        ops::run_into(ctx, ops::Linear{}, {x, w}, {y});
-        ctx.synchronise();
-        const double rate = 2.0 * static_cast<double>(m * k * n) / lap(at);
-        if (rate > best.flops_per_second) best = {rate, m, k, n};
-      }
-    }
-  }
-  return best;
+  return {wired.backend()->memory(), training.parameters(), training.patch_tokens(),
+          training.forward_flops(),  training.step_flops(), training.optimizer_bytes()};
 }
 
 }  // namespace strata::app

@@ -16,8 +16,8 @@ namespace strata::app {
 
 struct TrainingCase {
   models::HierarchicalVit3dConfig config;
-  std::int64_t scans = 1;    // of the one study of a batch
-  DType dtype = DType::f32;  // bf16: mixed precision with f32 masters
+  std::int64_t studies = 1, scans = 1;  // of the batch, and of each of them
+  DType dtype = DType::f32;             // bf16: mixed precision with f32 masters
   autograd::Checkpointing checkpointing = autograd::Checkpointing::none;
   optim::OptimizerConfig optimizer{.beta2 = 0.95, .eps = 1e-6};
   double max_norm = 1;
@@ -33,15 +33,20 @@ class BenchTraining {
   // `rehearsed`: weights and scans keep whatever is in memory, and numbers are not looked at.
   BenchTraining(const Context& ctx, const TrainingCase& what, bool rehearsed = false);
 
-  // The loss is sum(embedding · r) with r fixed. Any context of the device that the model was made on.
+  // The loss is sum(embedding · r) with r fixed. Any context of the device that the model was made on. The host waits
+  // for the device after each part, so that parts can be told apart.
   StepSeconds step(Context& ctx);
+  // The same without waiting in between, but where training does: seconds of all of it.
+  double whole_step(Context& ctx);
 
   std::int64_t parameters() const;  // trainable elements
   std::int64_t patch_tokens() const { return patch_tokens_; }
   double forward_flops() const { return forward_flops_; }                  // by formula: perf/README.md
   double step_flops() const { return 3 * forward_flops_ - embed_flops_; }  // the voxels want no gradient
+  double optimizer_bytes() const;
 
  private:
+  StepSeconds step(Context& ctx, bool by_part);
   void start_weights(Context& ctx);
   void count_work(Context& ctx);
 
@@ -59,20 +64,12 @@ class BenchTraining {
 struct Prediction {
   MemoryReport memory;  // of a step in the steady state: optimizer state exists
   std::int64_t parameters = 0, patch_tokens = 0;
-  double forward_flops = 0, step_flops = 0;
+  double forward_flops = 0, step_flops = 0, optimizer_bytes = 0;
 };
 
 // Rehearses two steps and reports the second. What it counts is what the backend's allocator hands out; memory inside
-// libraries (oneDNN), the program itself and its stacks are not in it.
+// libraries (oneDNN), the program itself and its stacks are not in it. Rehearsals are the host's: for a device it
+// counts tensors alone, without what its kernels take for the time of a call.
 Prediction predict_training(std::string_view backend, int threads, const TrainingCase& what);
-
-struct Ceiling {
-  double flops_per_second = 0;  // the best product of the shapes of a ViT-B
-  std::int64_t m = 0, k = 0, n = 0;
-};
-
-// Products [m, k] x [k, n] of this type through the same backend. A backend that would leave them to the reference
-// loops: environment error.
-Ceiling product_ceiling(const WiredBackend& wired, DType dtype);
 
 }  // namespace strata::app

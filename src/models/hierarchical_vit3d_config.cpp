@@ -73,6 +73,7 @@ std::vector<Config> all_variants() {
           h3("vit_base_multiscan_h3_token1176", {8, 16, 16}),
           h2_scan("vit_base_multiscan_h2_token1568", {6, 16, 16}, 0),
           dinotxt(h2_scan("", {6, 16, 16}), "vit_base_multiscan_h2_token1568_dinotxt"),
+          large(h2_scan("", {8, 16, 16}), "vit_large_multiscan_h2_token1176"),
           large(h2_scan("", {6, 16, 16}, 0), "vit_large_multiscan_h2_token1568"),
           dinotxt(large(h2_scan("", {6, 16, 16}), ""), "vit_large_multiscan_h2_token1568_dinotxt")};
 }

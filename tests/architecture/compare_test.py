@@ -109,6 +109,13 @@ class Compare(unittest.TestCase):
         self.assertEqual(code, 0, said)
         self.assertEqual(len(said.splitlines()), 3)
         self.assertIn("50.0%", said)
+        code, said = self.outcome(BASE, changed(BASE, "seconds.step", 4.5), "--table")
+        self.assertEqual([line.split()[-1] for line in said.splitlines()], ["ratio", "1.00", "1.50"])
+
+    def test_a_report_from_before_there_were_several_studies(self):
+        one, three = ({**BASE, "settings": {**BASE["settings"], "studies": n}} for n in (1, 3))
+        self.expect(0, "", one, BASE)
+        self.expect(2, "studies 3 and 1", three, BASE)
 
     def test_what_is_no_report(self):
         self.expect(2, "new.json", "{", BASE)

@@ -3,7 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "app/bench_profile.hpp"
+#include "app/bench_composition.hpp"
 #include "app/bench_training.hpp"
 #include "tests/cli/program.hpp"
 #include "tests/fixtures/scratch_folder.hpp"
@@ -106,8 +106,9 @@ TEST(Bench, AProfileCountsEveryCallAndTheFlopsOfTheFormula) {
   const app::WiredBackend wired = app::wire_backend();
   auto what = small_case(2, DType::f32, Checkpointing::none);
   what.config.drop_path = 0;
+  what.studies = 3;
   app::BenchTraining training(wired.context(), what);
-  app::Profile profile(app::ProfileRows::by_op);
+  app::Profile profile(wired.context(), app::ProfileRows::by_op);
   const app::WiredBackend timed = wired.wrapped([&](const auto& entry) { return profile.wrap(entry); });
   Context ctx = timed.context();
   const double seconds = training.step(ctx).total();
@@ -123,6 +124,64 @@ TEST(Bench, AProfileCountsEveryCallAndTheFlopsOfTheFormula) {
   EXPECT_LT(inside, seconds);
   EXPECT_NEAR(flops, training.step_flops(), 1e-9 * flops);
   EXPECT_GE(profile.rows().front().seconds, profile.rows().back().seconds);
+}
+
+TEST(Bench, SeveralStudiesAreThatManyTimesTheWork) {
+  auto what = small_case(2, DType::bf16, Checkpointing::none);
+  const auto one = app::predict_training({}, kThreads, what);
+  what.studies = 3;
+  const auto three = app::predict_training({}, kThreads, what);
+  EXPECT_EQ(three.patch_tokens, 3 * one.patch_tokens);
+  EXPECT_NEAR(three.step_flops, 3 * one.step_flops, 1e-9 * three.step_flops);
+  EXPECT_EQ(three.optimizer_bytes, one.optimizer_bytes);
+  EXPECT_GT(one.optimizer_bytes, 28.0 * static_cast<double>(one.parameters)) << "weights in bf16 are written, too";
+  EXPECT_LT(one.optimizer_bytes, 30.0 * static_cast<double>(one.parameters));
+}
+
+TEST(Bench, ACompositionIsTheSumOfItsParts) {
+  const auto row = [](const char* op, std::int64_t calls, double seconds, double bytes) {
+    app::Profile::Row made;
+    made.op = op;
+    made.calls = calls;
+    made.seconds = seconds;
+    made.bytes = bytes;
+    return made;
+  };
+  auto product = row("linear", 4, 2.0, 1e9);
+  product.alone = 1.0;
+  product.gelu_bytes = 2e9;
+  const auto add = row("add", 2, 3.0, 8e9);
+  const auto composed = app::compose({product, add}, 2, 4.0, 4e9);  // two steps were profiled, copies move 4 GB/s
+  ASSERT_EQ(composed.rows.size(), 2u);
+  EXPECT_EQ(composed.rows.front().op, "add") << "the largest gain first";
+  EXPECT_DOUBLE_EQ(composed.rows.front().ideal, 1.0);
+  EXPECT_DOUBLE_EQ(composed.rows.front().gain(), 0.5);
+  EXPECT_DOUBLE_EQ(composed.rows.back().ideal, 0.75);
+  EXPECT_DOUBLE_EQ(composed.rows.back().calls, 2);
+  EXPECT_DOUBLE_EQ(composed.gelu(), 0.25);
+  EXPECT_DOUBLE_EQ(composed.inside(), 2.5);
+  EXPECT_DOUBLE_EQ(composed.share(), 1.75 / 4);
+}
+
+TEST(Bench, ProductsAndAttentionOfAStepAreMeasuredAlone) {
+  const app::WiredBackend wired = app::wire_backend({}, {.threads = kThreads});
+  app::BenchTraining training(wired.context(), small_case(2, DType::bf16, Checkpointing::none));
+  app::Profile profile(wired.context(), app::ProfileRows::by_shape, true);
+  const app::WiredBackend timed = wired.wrapped([&](const auto& entry) { return profile.wrap(entry); });
+  Context ctx = timed.context();
+  const double seconds = training.step(ctx).total();
+  double inside = 0;
+  int with_gelu = 0;
+  for (const auto& row : profile.rows()) {
+    const bool measured = row.flops > 0;
+    EXPECT_EQ(row.alone > 0, measured) << row.op;
+    EXPECT_TRUE(measured || row.gelu_bytes == 0) << row.op;
+    with_gelu += row.gelu_bytes > 0 ? static_cast<int>(row.calls) : 0;
+    inside += row.seconds;
+  }
+  EXPECT_EQ(with_gelu, 2 * 4) << "a block's second product of its MLP, forward and backward";
+  EXPECT_GT(profile.overhead(), 0);
+  EXPECT_GT(seconds - profile.overhead(), inside) << "what measuring took is told apart";
 }
 
 TEST(Bench, ADryRunPredictsWithoutTheMemory) {
@@ -149,9 +208,10 @@ TEST(Bench, ArgumentsThatAreNotUnderstood) {
   expect_failure("bench train --variant vit_base_multiscan_h2_token1167", 2,
                  "error (usage): [model] unknown variant 'vit_base_multiscan_h2_token1167'\n  try:   did you mean "
                  "'vit_base_multiscan_h2_token1176'?\n");
-  expect_failure("bench train --scans 41", 2,
-                 "error (usage): [bench] vit_base_multiscan_h2_token1176 takes 40 scans a study at most, not 41\n  "
-                 "try:   give fewer --scans or another --variant\n");
+  expect_failure(
+      "bench train --scans 41", 2,
+      "error (usage): [bench] vit_base_multiscan_h2_token1176 takes 40 scans a study at most, not 41\n  "
+      "try:   give fewer --scans or another --variant, or --max-scans 0 for a model without a table of their order\n");
   EXPECT_EQ(strata("bench").code, 2);
   EXPECT_EQ(strata("bench trai").code, 2);
   expect_failure("bench train --dry-run --json /no/such/folder/report.json", 4,
