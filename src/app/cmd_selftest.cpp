@@ -28,6 +28,12 @@ struct Count {
   std::string str() const { return run == 0 ? "-" : fmt::format("{}/{}", passed, run); }
 };
 
+// What a run tests: all of it unless told otherwise.
+struct Selection {
+  std::string op, backend;
+  bool training_only = false;
+};
+
 struct Row {
   Count outputs, gradients, differences;
   double seconds = 0;
@@ -35,14 +41,16 @@ struct Row {
 
 class Selftest {
  public:
-  explicit Selftest(std::string op)
-      : op_(std::move(op)), backends_(conformance::make_backends()), seed_(conformance::seed_from_environment()) {
+  explicit Selftest(const Selection& selection)
+      : op_(selection.op),
+        backends_(conformance::make_backends(selection.backend)),
+        seed_(conformance::seed_from_environment()) {
     const auto names = backend_names();
     for (const auto& backend : backends_)  // the test suite also has the lower instruction sets
       if (std::ranges::find(names, backend.name) != names.end()) tested_.push_back(&backend);
   }
 
-  void run() {
+  void run_ops() {
     std::vector<std::string> names;
     for (const auto& one : conformance::all_cases()) {
       if (names.empty() || names.back() != one.op_name) names.push_back(one.op_name);
@@ -54,8 +62,19 @@ class Selftest {
            near.empty() ? "strata info lists the ops" : fmt::format("did you mean '{}'?", near));
     }
     print_table();
-    if (op_.empty()) run_training();
-    finish();
+  }
+
+  void run_training() {
+    for (const auto dtype : {DType::f32, DType::bf16}) train_in(dtype);
+  }
+
+  void finish() const {
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+    for (const auto& failure : failures_) fmt::print("FAILED {}\n", failure);
+    fmt::print("{} passed, {} failed in {:.1f} s\n", run_ - static_cast<int>(failures_.size()), failures_.size(),
+               seconds);
+    STRATA_CHECK(failures_.empty(), internal, "selftest", fmt::format("{} of {} checks failed", failures_.size(), run_),
+                 "do not train with this build on this machine; report the lines above with the output of strata info");
   }
 
  private:
@@ -93,7 +112,7 @@ class Selftest {
     }
     if (one.has_gradient())
       check(row.differences, "finite differences of " + one.name(),
-            [&] { return conformance::check_gradient(one, reference, seed_, 8); });
+            [&] { return conformance::check_gradient(one, reference, reference, seed_, 8); });
     row.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   }
 
@@ -107,44 +126,56 @@ class Selftest {
                  row.seconds);
   }
 
-  // Learns, repeats itself bit by bit, and agrees between backends.
-  void run_training() {
-    constexpr int kSteps = 30, kRepeated = 5;
+  // Learns, repeats itself bit by bit, and agrees between backends: the first is the reference.
+  void train_in(DType dtype) {
+    constexpr int kSteps = 30, kCompared = 10;
+    constexpr double kFast = 2e-3, kSlow = 1e-4;
+    fmt::print("training in {}: the loss before each of {} steps, and after {} faster ones\n", name_of(dtype),
+               kCompared, kSteps);
     std::vector<double> first;
     for (const auto* backend : tested_) {
       Context ctx = backend->context();
+      const auto where = fmt::format("training in {} on {}", name_of(dtype), backend->name);
       Count count;
-      std::vector<double> losses;
-      check(count, "training on " + backend->name, [&] {
-        losses = train_small_encoder(ctx, kSteps, seed_);
-        const bool learnt = losses.back() < 0.2 * losses.front();
-        return Outcome{learnt, fmt::format("loss {:.4f} to {:.4f} in {} steps", losses.front(), losses.back(), kSteps)};
+      std::vector<double> losses, fast;
+      check(count, where, [&] {
+        fast = train_small_encoder(ctx, dtype, kSteps, kFast, seed_);
+        const bool learnt = fast.back() < 0.2 * fast.front();
+        return Outcome{learnt, fmt::format("loss {:.4f} to {:.4f} in {} steps", fast.front(), fast.back(), kSteps)};
       });
-      check(count, "training again on " + backend->name, [&] {
-        const auto again = train_small_encoder(ctx, kRepeated, seed_);
-        return Outcome{std::equal(again.begin(), again.end(), losses.begin()), "the losses have other bits"};
+      check(count, where + ", again", [&] {
+        losses = train_small_encoder(ctx, dtype, kCompared, kSlow, seed_);
+        const auto again = train_small_encoder(ctx, dtype, kCompared, kSlow, seed_);
+        return Outcome{losses == again, "the losses have other bits"};
       });
       if (first.empty()) first = losses;
-      check(count, fmt::format("losses of {} and {}", tested_.front()->name, backend->name), [&] {
-        double worst = 0;
-        for (std::size_t i = 0; i < std::min(losses.size(), first.size()); ++i)
-          worst = std::max(worst, std::abs(losses[i] - first[i]));
-        return Outcome{losses.size() == first.size() && worst < 1e-3,
-                       fmt::format("they differ by up to {:.2e}", worst)};
-      });
-      if (!losses.empty())
-        fmt::print("training on {:17}{:>10}   loss {:.4f} to {:.4f} in {} steps\n", backend->name, count.str(),
-                   losses.front(), losses.back(), kSteps);
+      check(count, where + ", against " + tested_.front()->name, [&] { return compare_losses(dtype, losses, first); });
+      print_losses(dtype, backend->name, losses, first, count);
+      fmt::print("  last {:.4f}\n", fast.empty() ? NAN : fast.back());
     }
   }
 
-  void finish() const {
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
-    for (const auto& failure : failures_) fmt::print("FAILED {}\n", failure);
-    fmt::print("{} passed, {} failed in {:.1f} s\n", run_ - static_cast<int>(failures_.size()), failures_.size(),
-               seconds);
-    STRATA_CHECK(failures_.empty(), internal, "selftest", fmt::format("{} of {} checks failed", failures_.size(), run_),
-                 "do not train with this build on this machine; report the lines above with the output of strata info");
+  static double allowed(DType dtype) { return dtype == DType::f32 ? 1e-5 : 1e-2; }
+
+  static double worst_of(const std::vector<double>& losses, const std::vector<double>& expected) {
+    if (losses.empty() || losses.size() != expected.size()) return INFINITY;
+    double worst = 0;
+    for (std::size_t i = 0; i < losses.size(); ++i)
+      worst = std::max(worst, std::abs(losses[i] - expected[i]) / std::abs(expected[i]));
+    return worst;
+  }
+
+  static Outcome compare_losses(DType dtype, const std::vector<double>& losses, const std::vector<double>& expected) {
+    const double worst = worst_of(losses, expected);
+    return {worst <= allowed(dtype),
+            fmt::format("losses differ by up to {:.1e} relative, {:.0e} is allowed", worst, allowed(dtype))};
+  }
+
+  static void print_losses(DType dtype, const std::string& name, const std::vector<double>& losses,
+                           const std::vector<double>& expected, const Count& count) {
+    fmt::print("  {:12}{:>5} ", name, count.str());
+    for (const double loss : losses) fmt::print(" {:.5f}", loss);
+    fmt::print("  relative difference {:.1e} of {:.0e} allowed", worst_of(losses, expected), allowed(dtype));
   }
 
   std::string op_;
@@ -160,9 +191,16 @@ class Selftest {
 }  // namespace
 
 Action add_selftest(CLI::App& parser) {
-  const auto op = std::make_shared<std::string>();
-  parser.add_option("--op", *op, "only this op, without the training run")->type_name("NAME");
-  return [op] { Selftest(*op).run(); };
+  const auto selection = std::make_shared<Selection>();
+  parser.add_option("--op", selection->op, "only this op, without the training run")->type_name("NAME");
+  parser.add_option("--backend", selection->backend, "only this backend, against the reference")->type_name("NAME");
+  parser.add_flag("--training", selection->training_only, "only the training run");
+  return [selection] {
+    Selftest selftest(*selection);
+    if (!selection->training_only) selftest.run_ops();
+    if (selection->op.empty()) selftest.run_training();
+    selftest.finish();
+  };
 }
 
 }  // namespace strata::app

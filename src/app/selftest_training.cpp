@@ -50,8 +50,8 @@ models::StudyBatch ragged_batch(const Context& ctx, std::uint64_t seed) {
 
 }  // namespace
 
-std::vector<double> train_small_encoder(Context& ctx, int steps, std::uint64_t seed) {
-  models::HlipVisualEncoder model(ctx, DType::f32, small_config());
+std::vector<double> train_small_encoder(Context& ctx, DType dtype, int steps, double lr, std::uint64_t seed) {
+  models::HlipVisualEncoder model(ctx, dtype, small_config());
   nn::initialise(ctx, model, seed);
   const auto parameters = model.trainable_parameters();
   const std::vector<std::shared_ptr<autograd::Leaf>> leaves(parameters.begin(), parameters.end());
@@ -68,7 +68,7 @@ std::vector<double> train_small_encoder(Context& ctx, int steps, std::uint64_t s
     losses.push_back(1 + ctx.item(loss.value()));
     tape.backward(loss, leaves);
     const auto norm = optim::gradient_norm(ctx, optimizer, 1, 1);
-    optimizer.step(ctx, {.lr = 2e-3, .weight_decay = 0.05}, norm.factor);
+    optimizer.step(ctx, {.lr = lr, .weight_decay = 0.05}, norm.factor);
     optim::checked_norm(ctx, optimizer, norm);
     optimizer.clear_gradients();
   }

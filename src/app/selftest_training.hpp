@@ -10,7 +10,8 @@
 
 namespace strata::app {
 
-// f32, AdamW; the loss before each step, 1 − mean cosine. The same seed gives the same bits.
-std::vector<double> train_small_encoder(Context& ctx, int steps, std::uint64_t seed);
+// A model of type `dtype` (bf16: mixed precision), AdamW; the loss before each step, 1 − mean cosine. The same seed
+// gives the same bits.
+std::vector<double> train_small_encoder(Context& ctx, DType dtype, int steps, double lr, std::uint64_t seed);
 
 }  // namespace strata::app

@@ -85,6 +85,18 @@ TEST(Program, SelftestOfOneOp) {
                  "error (usage): [selftest] there is no op 'sotfmax'\n  try:   did you mean 'softmax'?\n");
 }
 
+TEST(Program, SelftestOfTheTrainingOnOneBackend) {
+  const Outcome training = strata("selftest --training --backend reference");
+  EXPECT_EQ(training.code, 0) << training.out;
+  for (const char* part : {"training in f32", "training in bf16", "relative difference 0.0e+00", "6 passed, 0 failed"})
+    EXPECT_NE(training.out.find(part), std::string::npos) << part << "\n" << training.out;
+  EXPECT_EQ(training.out.find("softmax"), std::string::npos) << training.out;
+  expect_failure(
+      "selftest --backend abacus", 4,
+      "error (environment): [test backends] 'abacus' is not to be had here\n  try:   it was not built, or its "
+      "device is missing: strata info says which\n");
+}
+
 TEST(Wiring, BackendsByName) {
   EXPECT_EQ(app::wire_backend("reference").backend()->name(), "reference");
   EXPECT_EQ(app::wire_backend().backend()->name(), app::backend_names().front());

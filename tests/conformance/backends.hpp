@@ -19,8 +19,12 @@ struct TestBackend {
   Context context() const { return Context(backend, table); }
 };
 
-// A deque, so that tables keep their place while others are added.
+// A deque, so that tables keep their place while others are added. `only`: besides the reference, that one; environment
+// error where it is not to be had, so that a check of a device never passes without one. Without it, what the variable
+// STRATA_TEST_BACKEND names, or all.
 std::deque<TestBackend> make_backends();
+std::deque<TestBackend> make_backends(const std::string& only);
+std::string backend_from_environment();
 
 // Calls add_<backend>_backends of every backend that was built besides the reference (backends/<backend>.cpp). Each
 // sets its tables' fallback to the first one's.

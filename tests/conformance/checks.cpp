@@ -187,15 +187,23 @@ double loss(const AnyOp& op, Context& ctx, Inputs inputs, Inputs cotangents) {
   return sum;
 }
 
-double difference(const AnyOp& op, Context& ctx, Inputs inputs, Inputs cotangents, double* element) {
-  const double x = *element;
+// `element` of a storage of doubles on any device.
+void put(Context& ctx, const Tensor& elements, std::int64_t element, double value) {
+  ctx.backend().copy(elements.slice(0, element, element + 1).raw(), ctx.backend().device(), &value,
+                     Device{DeviceKind::host, 0}, sizeof(value), ctx.stream());
+  ctx.synchronise();
+}
+
+double difference(const AnyOp& op, Context& ctx, Inputs inputs, Inputs cotangents, const Tensor& elements,
+                  std::int64_t element) {
+  const double x = ctx.item(elements.slice(0, element, element + 1));
   std::array<double, 4> f{};
   const std::array<double, 4> at{-2 * kStep, -kStep, kStep, 2 * kStep};
   for (std::size_t i = 0; i < at.size(); ++i) {
-    *element = x + at[i];
+    put(ctx, elements, element, x + at[i]);
     f[i] = loss(op, ctx, inputs, cotangents);
   }
-  *element = x;
+  put(ctx, elements, element, x);
   return (f[0] - 8 * f[1] + 8 * f[2] - f[3]) / (12 * kStep);
 }
 
@@ -299,25 +307,25 @@ Outcome compare_gradients(const OpCase& c, DType dtype, Context& tested, Context
   return outcome;
 }
 
-Outcome check_gradient(const OpCase& c, Context& reference, std::uint64_t seed, int samples) {
+Outcome check_gradient(const OpCase& c, Context& tested, Context& reference, std::uint64_t seed, int samples) {
   Outcome outcome;
   const std::uint32_t needs = differentiated(c);
   const AnyOp op = c.op(DType::f64);
-  const auto inputs = place(c, draw_all(c, reference, seed), DType::f64, reference);
-  const auto outputs = run_plain(op, reference, inputs);
-  const auto cotangents = make_cotangents(c, reference, outputs, seed);
-  const auto all = apply_rule(op, reference, inputs, outputs, cotangents, needs);
+  const auto inputs = place(c, draw_all(c, reference, seed), DType::f64, tested);
+  const auto outputs = run_plain(op, tested, inputs);
+  const auto cotangents = make_cotangents(c, tested, outputs, seed);
+  const auto all = apply_rule(op, tested, inputs, outputs, cotangents, needs);
   check_form(outcome, inputs, all, needs);
   const bool outputs_in_f64 =
       std::ranges::all_of(cotangents, [](const Tensor& t) { return !t.defined() || t.dtype() == DType::f64; });
 
   for (std::size_t i = 0; i < inputs.size() && outcome.passed; ++i) {
     if (!(needs >> i & 1u)) continue;
-    const Numbers rule = read(reference, all[i]);
-    const auto alone = apply_rule(op, reference, inputs, outputs, cotangents, 1u << i);
+    const Numbers rule = read(tested, all[i]);
+    const auto alone = apply_rule(op, tested, inputs, outputs, cotangents, 1u << i);
     note(outcome, alone[i].defined(), fmt::format("asked for alone, the gradient of input {} is missing", i));
     if (alone[i].defined())
-      judge(outcome, fmt::format("gradient of input {}, asked for alone", i), read(reference, alone[i]), rule,
+      judge(outcome, fmt::format("gradient of input {}, asked for alone", i), read(tested, alone[i]), rule,
             {1e-12, 1e-12}, kGradientFloor);
     if (inputs[i].dtype() != DType::f64 || !outputs_in_f64) continue;  // rounding steps, which differences would show
 
@@ -330,7 +338,7 @@ Outcome check_gradient(const OpCase& c, Context& reference, std::uint64_t seed, 
     Numbers expected, got;
     for (std::size_t e = stride / 2; e < count; e += stride) {
       const auto offset = offset_of(inputs[i], static_cast<std::int64_t>(e));
-      expected.push_back(difference(op, reference, inputs, cotangents, elements.data<double>() + offset));
+      expected.push_back(difference(op, tested, inputs, cotangents, elements, offset));
       got.push_back(rule[e]);
     }
     judge(outcome, fmt::format("gradient of input {} at {} elements, against differences", i, got.size()), got,

@@ -23,11 +23,12 @@ Outcome compare_outputs(const OpCase& the_case, DType dtype, Context& tested, Co
 // The gradient rule run on a backend in `dtype` against the rule in f64 on the reference backend.
 Outcome compare_gradients(const OpCase& the_case, DType dtype, Context& tested, Context& reference, std::uint64_t seed);
 
-// The gradient rule in f64 on the reference backend against central differences of fourth order, step 1e-3, of
-// sum(output · cotangent), for every input that is differentiated; up to `samples` elements an input. Allowed: 1e-6 of
-// the largest element of that input's gradient. Also: asking for one input's gradient gives what asking for all gives,
-// and gradients have the inputs' shapes, and their types or the accumulation types of these.
-Outcome check_gradient(const OpCase& the_case, Context& reference, std::uint64_t seed, int samples = 24);
+// The gradient rule in f64 on a backend against central differences of fourth order, step 1e-3, of
+// sum(output · cotangent) on the same one, for every input that is differentiated; up to `samples` elements an input.
+// Allowed: 1e-6 of the largest element of that input's gradient. Also: asking for one input's gradient gives what
+// asking for all gives, and gradients have the inputs' shapes, and their types or the accumulation types of these.
+Outcome check_gradient(const OpCase& the_case, Context& tested, Context& reference, std::uint64_t seed,
+                       int samples = 24);
 
 // The inputs of a case on a device, and the op's outputs for them: for timing.
 std::vector<Tensor> make_inputs(const OpCase& the_case, DType dtype, Context& ctx, Context& reference,
