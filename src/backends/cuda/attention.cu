@@ -3,6 +3,7 @@
 // Attention without tensor cores, for what cuDNN does not serve. Blocks own queries (forward, dq) or keys (dk and dv)
 // and stream the other side, so nothing is added up across blocks. Probabilities are never in memory: online softmax
 // forward, recomputation from lse backward.
+#include "backends/cuda/attention.hpp"
 #include "backends/cuda/attention_tiles.cuh"
 #include "backends/cuda/launch.cuh"
 #include "backends/cuda/register.hpp"
@@ -243,7 +244,9 @@ void launch_tiles(const char* name, void (*kernel)(Parameters...), const Tensor&
   launch(name, kernel, shape, ctx, arguments...);
 }
 
-void attention(const ops::Attention& op, Inputs in, Outputs out, Context& ctx) {
+}  // namespace
+
+void own_attention(const ops::Attention& op, Inputs in, Outputs out, Context& ctx) {
   with_floating(in[0].dtype(), [&]<class T>(T) {
     with_width(op.head_width, [&]<int D>(std::integral_constant<int, D>) {
       using A = Accumulation<T>;
@@ -254,7 +257,7 @@ void attention(const ops::Attention& op, Inputs in, Outputs out, Context& ctx) {
   });
 }
 
-void attention_backward(const ops::AttentionBackward& op, Inputs in, Outputs out, Context& ctx) {
+void own_attention_backward(const ops::AttentionBackward& op, Inputs in, Outputs out, Context& ctx) {
   with_floating(in[0].dtype(), [&]<class T>(T) {
     using A = Accumulation<T>;
     const auto x = operands<T>(op, in);
@@ -275,11 +278,9 @@ void attention_backward(const ops::AttentionBackward& op, Inputs in, Outputs out
   });
 }
 
-}  // namespace
-
 void register_attention(KernelTable& table) {
-  table.add<ops::Attention>("cuda", attention, serves::anything);
-  table.add<ops::AttentionBackward>("cuda", attention_backward, serves::anything);
+  table.add<ops::Attention>("cuda", own_attention, serves::anything);
+  table.add<ops::AttentionBackward>("cuda", own_attention_backward, serves::anything);
 }
 
 }  // namespace strata::cuda

@@ -8,6 +8,7 @@
 
 #include "backends/cuda/check.hpp"
 #include "backends/cuda/cuda.hpp"
+#include "backends/cuda/cudnn_attention.hpp"
 #include "backends/cuda/devices.hpp"
 #include "strata/base/error.hpp"
 
@@ -127,7 +128,8 @@ class CudaBackend::Staging {
   std::size_t next_ = 0;
 };
 
-CudaBackend::CudaBackend(int device) : device_(device) {
+CudaBackend::CudaBackend(int device, bool exact)
+    : device_(device), exact_(exact), attentions_(std::make_unique<AttentionPlans>(device)) {
   use();
   check(cudaGetDeviceProperties(&properties_, device), fmt::format("cudaGetDeviceProperties of device {}", device));
   check(cudaStreamCreateWithFlags(&default_, cudaStreamNonBlocking), "cudaStreamCreate");
@@ -145,6 +147,7 @@ CudaBackend::CudaBackend(int device) : device_(device) {
 CudaBackend::~CudaBackend() {
   cudaSetDevice(device_);
   cudaDeviceSynchronize();
+  attentions_.reset();
   if (cudnn_ != nullptr) cudnnDestroy(cudnn_);
   if (cublas_ != nullptr) cublasLtDestroy(cublas_);
   staging_.reset();
@@ -284,11 +287,19 @@ ProductTools product_tools(const Context& ctx) {
   return {backend.cublas(), backend.products()};
 }
 
+CudnnTools cudnn_tools(const Context& ctx) {
+  CudaBackend& backend = cuda_backend(ctx);
+  return {backend.cudnn(),
+          backend.cudnn_lock(),
+          backend.attentions(),
+          {backend.properties().major, cudnnGetVersion(), backend.exact()}};
+}
+
 }  // namespace cuda
 
 std::shared_ptr<Backend> make_cuda_backend(const CudaOptions& options) {
   const CudaDevices found = cuda_devices();
-  return std::make_shared<cuda::CudaBackend>(cuda::choose_device(options.device, found));
+  return std::make_shared<cuda::CudaBackend>(cuda::choose_device(options.device, found), options.exact);
 }
 
 void* take_pinned(const Backend& cuda, std::size_t bytes) {

@@ -21,9 +21,11 @@
 
 namespace strata::cuda {
 
+class AttentionPlans;
+
 class CudaBackend final : public Backend {
  public:
-  explicit CudaBackend(int device);
+  CudaBackend(int device, bool exact);
   ~CudaBackend() override;
 
   std::string_view name() const override { return "cuda"; }
@@ -58,11 +60,14 @@ class CudaBackend final : public Backend {
   ProductChoices& products() { return products_; }
   Faults* faults() const { return faults_; }
   std::mutex& cudnn_lock() { return cudnn_lock_; }
+  AttentionPlans& attentions() { return *attentions_; }
+  bool exact() const { return exact_; }
 
  private:
   class Staging;
 
   int device_;
+  bool exact_;
   cudaDeviceProp properties_{};
   cudaStream_t default_ = nullptr;
   std::unique_ptr<CachingAllocator> allocator_;
@@ -74,6 +79,7 @@ class CudaBackend final : public Backend {
   cublasLtHandle_t cublas_ = nullptr;
   cudnnHandle_t cudnn_ = nullptr;
   std::mutex cudnn_lock_, faults_lock_;
+  std::unique_ptr<AttentionPlans> attentions_;
 };
 
 // Of a context whose backend is this one: internal error otherwise.

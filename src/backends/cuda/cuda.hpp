@@ -34,6 +34,9 @@ std::string cuda_libraries();  // versions of runtime, driver, cuBLASLt and cuDN
 
 struct CudaOptions {
   int device = -1;  // -1: the number of this process on its node, modulo the devices there are
+  // Gradients of attention with the same bits each time. They cost a pass of scores through memory, up to 2 GiB of it
+  // (8 for a sequence that needs as much for one head); without, parts of sums are added as they come.
+  bool exact = true;
 };
 
 // Environment error where there is no device, or none of that number.

@@ -10,6 +10,7 @@ void register_attention(KernelTable& table);
 void register_concat(KernelTable& table);
 void register_copy(KernelTable& table);
 void register_cross_entropy(KernelTable& table);
+void register_cudnn_attention(KernelTable& table);
 void register_dropout(KernelTable& table);
 void register_elementwise(KernelTable& table);
 void register_exp(KernelTable& table);

@@ -6,6 +6,7 @@ namespace strata {
 
 KernelTable make_cuda_table() {
   KernelTable table("cuda");
+  cuda::register_cudnn_attention(table);  // asked first
   cuda::register_attention(table);
   cuda::register_concat(table);
   cuda::register_copy(table);
