@@ -63,5 +63,37 @@ TEST(DeviceTraining, ManyRanksAreOne) {
   });
 }
 
+// Graphs change nothing; where kernels can be recorded, as on real devices, steps are replayed.
+TEST(DeviceTraining, StepsThatAreReplayedAreTheSame) {
+  testing::run_ranks([](comm::Communicator&) {
+    const KernelTable kernels = testing::launch().device_kernels();
+    const auto alone = comm::make_local(testing::rank_device());
+    const fixtures::TrainingForm form{.dtype = DType::f32};
+    const auto losses = [&](const Context& context, StepGraphs* graphs) {
+      Context ctx = context;
+      const auto objective = fixtures::small_objective(ctx, form);
+      optim::Optimizer optimizer({}, objective->trainable_parameters());
+      data::Loader loader({{fixtures::equal_studies_with_reports()}}, fixtures::small_loading(12, 1, 0, 1));
+      objectives::GlobalBatch global;
+      parallel::GradientSync sync;
+      auto reading = fixtures::small_reading(form);
+      reading.draws.reset();
+      reading.context = 4;
+      Trainer trainer({ctx, *objective, optimizer, nullptr, loader, reading, global, sync, graphs},
+                      {.seed = 7, .schedule = {.kind = optim::ScheduleKind::constant, .peak = 1e-2}, .clip = 1});
+      std::vector<double> list;
+      for (int step = 0; step < 7; ++step) list.push_back(trainer.step().loss);
+      return list;
+    };
+    StepGraphs graphs(testing::rank_device(), kernels);
+    const auto plain = losses(Context(testing::rank_device(), kernels), nullptr);
+    EXPECT_EQ(losses(graphs.context(), &graphs), plain);
+    const auto& done = graphs.statistics();
+    EXPECT_EQ(done.diverged, 0);
+    EXPECT_TRUE(done.replayed > 0 || done.why_refused.find("a kernel waits for the device") != std::string::npos)
+        << done.why_refused;
+  });
+}
+
 }  // namespace
 }  // namespace strata::engine

@@ -56,7 +56,12 @@ class FakeStream {
   }
 
   int device() const { return device_; }
+  using Work = std::vector<std::function<void()>>;
+
+  void capture() { captured_ = std::make_unique<Work>(); }
+  std::unique_ptr<Work> end_capture() { return std::move(captured_); }
   void put(std::function<void()> work) {
+    if (captured_) return captured_->push_back(std::move(work));
     const std::lock_guard lock(mutex_);
     work_.push_back(std::move(work));
     changed_.notify_all();
@@ -87,6 +92,7 @@ class FakeStream {
   std::condition_variable changed_;
   std::deque<std::function<void()>> work_;
   bool stop_ = false;
+  std::unique_ptr<Work> captured_;  // of the thread that puts
   std::thread thread_;
 };
 
@@ -226,6 +232,16 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const vo
   return cudaSuccess;
 }
 
+cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
+  run_on(stream, [to, value, bytes] { std::memset(to, value, bytes); });
+  return cudaSuccess;
+}
+cudaError_t cudaMemset(void* to, int value, size_t bytes) {
+  wait_for_device();
+  std::memset(to, value, bytes);
+  return cudaSuccess;
+}
+
 // Pageable sources are read at once, as the driver does; everything else when the stream comes to it.
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
   cudaPointerAttributes attributes{};
@@ -267,6 +283,11 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned int) {
   *event = reinterpret_cast<cudaEvent_t>(new FakeEvent{chosen_device, {}, nullptr});
   return cudaSuccess;
 }
+cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, cudaEventDefault); }
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t, cudaEvent_t) {
+  *milliseconds = 1;
+  return cudaSuccess;
+}
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
   delete &of(event);
   return cudaSuccess;
@@ -283,6 +304,32 @@ cudaError_t cudaEventQuery(cudaEvent_t event) {
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   if (const auto point = point_of(event)) point->wait();
+  return cudaSuccess;
+}
+
+// A graph, and its executable form, is the list of what was captured.
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+  of(stream).capture();
+  return cudaSuccess;
+}
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
+  *graph = reinterpret_cast<cudaGraph_t>(of(stream).end_capture().release());
+  return cudaSuccess;
+}
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* made, cudaGraph_t graph, unsigned long long) {
+  *made = reinterpret_cast<cudaGraphExec_t>(new FakeStream::Work(*reinterpret_cast<FakeStream::Work*>(graph)));
+  return cudaSuccess;
+}
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  delete reinterpret_cast<FakeStream::Work*>(graph);
+  return cudaSuccess;
+}
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph) {
+  delete reinterpret_cast<FakeStream::Work*>(graph);
+  return cudaSuccess;
+}
+cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t stream) {
+  for (const auto& work : *reinterpret_cast<FakeStream::Work*>(graph)) run_on(stream, work);
   return cudaSuccess;
 }
 

@@ -14,15 +14,6 @@
 namespace strata::engine {
 namespace {
 
-// Studies of one scan, whose reports have one length: every step has the same shapes.
-std::shared_ptr<const data::StudySource> equal_studies() {
-  fixtures::MemorySourceOptions options;
-  options.studies = 90;
-  options.grid.extents = {4, 16, 16};
-  options.max_scans = 1;
-  return data::select_studies(std::make_shared<fixtures::MemorySource>(options), {.with_report = true});
-}
-
 struct Form {
   std::shared_ptr<const data::StudySource> studies;
   std::int64_t micro_batches = 1;
@@ -83,16 +74,18 @@ StepGraphStatistics expect_same(const Form& form) {
 }
 
 TEST(Graphs, EqualStepsAreReplayed) {
-  const auto statistics = expect_same({equal_studies()});
+  const auto statistics = expect_same({fixtures::equal_studies_with_reports()});
   EXPECT_EQ(statistics.diverged, 0);
   EXPECT_GE(statistics.replayed, kSteps - 4) << "two places of voxels take turns";
 }
 
-TEST(Graphs, OfSeveralMicroBatches) { EXPECT_GE(expect_same({equal_studies(), 3}).replayed, 1); }
+TEST(Graphs, OfSeveralMicroBatches) { EXPECT_GE(expect_same({fixtures::equal_studies_with_reports(), 3}).replayed, 1); }
 
 TEST(Graphs, WithCheckpointingAndAnAverageOfWeights) {
-  EXPECT_GE(expect_same({equal_studies(), 1, autograd::Checkpointing::full, 0.9}).replayed, kSteps - 4);
-  EXPECT_GE(expect_same({equal_studies(), 1, autograd::Checkpointing::selective}).replayed, kSteps - 4);
+  EXPECT_GE(expect_same({fixtures::equal_studies_with_reports(), 1, autograd::Checkpointing::full, 0.9}).replayed,
+            kSteps - 4);
+  EXPECT_GE(expect_same({fixtures::equal_studies_with_reports(), 1, autograd::Checkpointing::selective}).replayed,
+            kSteps - 4);
 }
 
 // Whatever repeats and whatever does not.
