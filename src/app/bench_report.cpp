@@ -59,7 +59,7 @@ Json build_of() {
 }
 
 Json settings_of(const BenchOptions& o, const BenchResult& r) {
-  return {{"backend", o.backend.empty() ? std::string(backend_names().front()) : o.backend},
+  return {{"backend", o.backend.empty() ? std::string(preferred_backend()) : o.backend},
           {"variant", o.variant},
           {"studies", o.studies},
           {"scans", o.scans},

@@ -11,7 +11,8 @@
 
 namespace strata::app {
 
-std::shared_ptr<comm::Communicator> open_device_world(comm::Communicator& world, const std::shared_ptr<Backend>& backend,
+std::shared_ptr<comm::Communicator> open_device_world(comm::Communicator& world,
+                                                      const std::shared_ptr<Backend>& backend,
                                                       const CommSettings& settings) {
   const bool on_host = backend->device().kind == DeviceKind::host;
   auto devices = comm::make_device_world(world, backend, settings.transport,

@@ -13,7 +13,8 @@ namespace strata::app {
 
 // Collective. Several ranks with devices are watched: a call that is stuck there ends the job. The world and the
 // backend outlive it.
-std::shared_ptr<comm::Communicator> open_device_world(comm::Communicator& world, const std::shared_ptr<Backend>& backend,
+std::shared_ptr<comm::Communicator> open_device_world(comm::Communicator& world,
+                                                      const std::shared_ptr<Backend>& backend,
                                                       const CommSettings& settings);
 
 }  // namespace strata::app

@@ -34,8 +34,12 @@ std::vector<std::string_view> backend_names() {
   std::vector<std::string_view> names;
   if (cpu_is_built()) names.emplace_back("cpu");
   names.emplace_back("reference");
-  if (cuda_is_built()) names.emplace_back("cuda");  // last: it is asked for by name, until it serves every op
+  if (cuda_is_built()) names.emplace_back("cuda");
   return names;
+}
+
+std::string_view preferred_backend(const BackendOptions& options) {
+  return !options.rehearsal && cuda_has_device() ? "cuda" : backend_names().front();
 }
 
 data::BufferMemory buffer_memory(const std::shared_ptr<Backend>& backend) {
@@ -48,7 +52,7 @@ KernelTable own_kernels(std::string_view name) {
 
 WiredBackend wire_backend(std::string_view name, const BackendOptions& options) {
   const auto names = backend_names();
-  if (name.empty()) name = names.front();
+  if (name.empty()) name = preferred_backend(options);
   if (std::ranges::find(names, name) == names.end()) {
     const auto near = nearest_name(name, names);
     fail(

@@ -39,11 +39,12 @@ class WiredBackend {
   std::unique_ptr<KernelTable> fallback_, table_;
 };
 
-// In order of preference.
 std::vector<std::string_view> backend_names();
+// cuda where there is a device for it, else cpu where it was built. Rehearsals run on hosts.
+std::string_view preferred_backend(const BackendOptions& options = {});
 // The kernels that a backend of this build brings, without its device.
 KernelTable own_kernels(std::string_view name);
-// Empty: the first of backend_names(). Unknown: usage error with the nearest name.
+// Empty: the preferred one. Unknown: usage error with the nearest name.
 WiredBackend wire_backend(std::string_view name = {}, const BackendOptions& options = {});
 
 // The table that others fall back on; of a rehearsal: the same entries, doing nothing.
@@ -63,6 +64,7 @@ std::vector<Fact> cpu_facts();  // the processor, the instruction set in use, th
 
 // with_backend_cuda.cpp, or without_backend_cuda.cpp in its place.
 bool cuda_is_built();
+bool cuda_has_device();
 KernelTable cuda_kernels();
 WiredBackend wire_cuda(const BackendOptions& options);
 std::vector<Fact> cuda_facts();  // devices and libraries

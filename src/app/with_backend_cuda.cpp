@@ -9,6 +9,7 @@
 namespace strata::app {
 
 bool cuda_is_built() { return true; }
+bool cuda_has_device() { return !cuda_devices().devices.empty(); }
 
 KernelTable cuda_kernels() { return make_cuda_table(); }
 

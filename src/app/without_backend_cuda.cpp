@@ -5,6 +5,7 @@
 namespace strata::app {
 
 bool cuda_is_built() { return false; }
+bool cuda_has_device() { return false; }
 
 KernelTable cuda_kernels() { return KernelTable("cuda"); }
 

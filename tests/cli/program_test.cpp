@@ -99,7 +99,7 @@ TEST(Program, SelftestOfTheTrainingOnOneBackend) {
 
 TEST(Wiring, BackendsByName) {
   EXPECT_EQ(app::wire_backend("reference").backend()->name(), "reference");
-  EXPECT_EQ(app::wire_backend().backend()->name(), app::backend_names().front());
+  EXPECT_EQ(app::wire_backend().backend()->name(), app::preferred_backend());
   fixtures::expect_error([] { app::wire_backend("references"); }, ErrorKind::usage,
                          "[backend] this build has no backend 'references': did you mean 'reference'?");
   const auto message = fixtures::message_of([] { app::wire_backend("tpuvwxyzabc"); }, ErrorKind::usage);
