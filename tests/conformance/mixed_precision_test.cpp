@@ -104,7 +104,8 @@ std::vector<double> learn(Context& ctx, DType dtype, std::uint64_t seed) {
 
 TEST(MixedPrecision, TheLossCurveStaysInsideTheBandOfF32Runs) {
   auto backends = conformance::make_backends();
-  const auto fastest = std::ranges::find(backends, "cpu", &conformance::TestBackend::name);
+  const std::string chosen = conformance::backend_from_environment();
+  const auto fastest = std::ranges::find(backends, chosen.empty() ? "cpu" : chosen, &conformance::TestBackend::name);
   if (fastest == backends.end()) GTEST_SKIP() << "no cpu backend in this build: the reference one is too slow for this";
   Context ctx = fastest->context();
   std::vector<std::vector<double>> f32, bf16;
