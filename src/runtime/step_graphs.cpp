@@ -74,6 +74,7 @@ struct Program {
 struct Pending {
   std::size_t act;
   std::vector<Tensor> in, out;
+  std::vector<std::byte> bytes;  // of an upload that is being recorded: its slot may go with the recording
 };
 
 }  // namespace
@@ -323,7 +324,7 @@ class StepGraphs::Impl final : public Backend {
   // --- what is not launched yet
 
   void postpone(std::size_t act, Inputs in = {}, Outputs out = {}) {
-    pending_.push_back({act, {in.begin(), in.end()}, {out.begin(), out.end()}});
+    pending_.push_back({act, {in.begin(), in.end()}, {out.begin(), out.end()}, {}});
   }
 
   void run_pending() {
@@ -335,7 +336,8 @@ class StepGraphs::Impl final : public Backend {
         Context inside = Context(inner_, table_).labelled(MemoryKind::work);
         call->entry->run(call->op.get(), one.in, one.out, inside);
       } else if (const auto* upload = std::get_if<Upload>(&act)) {
-        inner_->copy(upload->to, device(), upload->slot, Device{}, upload->bytes, {});
+        const void* from = one.bytes.empty() ? upload->slot : one.bytes.data();
+        inner_->copy(upload->to, device(), from, Device{}, upload->bytes, {});
       } else if (const auto* move = std::get_if<Move>(&act)) {
         inner_->copy(move->to, device(), move->from, device(), move->bytes, {});
       }
@@ -356,7 +358,10 @@ class StepGraphs::Impl final : public Backend {
       void* slot = recorder_->copy_from_slot(to, bytes);
       std::memcpy(slot, from, bytes);
       program_->acts.emplace_back(Upload{to, bytes, slot});
-      return postpone(program_->acts.size() - 1);
+      postpone(program_->acts.size() - 1);
+      const auto* first = static_cast<const std::byte*>(from);
+      pending_.back().bytes.assign(first, first + bytes);
+      return;
     }
     if (const auto* next = expected<Upload>(); next != nullptr && next->to == to && next->bytes == bytes) {
       std::memcpy(next->slot, from, bytes);

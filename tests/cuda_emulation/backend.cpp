@@ -8,6 +8,7 @@
 #include "backends/cuda/backend.hpp"
 #include "backends/cuda/check.hpp"
 #include "backends/cuda/cuda.hpp"
+#include "backends/cuda/cudnn_attention.hpp"
 #include "backends/cuda/product_choices.hpp"
 #include "backends/cuda/register.hpp"
 #include "strata/base/error.hpp"

@@ -21,7 +21,9 @@ DeviceRank open(comm::Communicator& carrier, const std::string& transport) {
   auto backend = make_cuda_backend({.device = device});
   if (transport == "nccl") return {backend, comm::make_nccl(comm::borrowed(carrier), backend)};
   STRATA_CHECK(transport == "staged", usage, "devices", "--device is nccl or staged");
-  return {backend, comm::make_staged(comm::borrowed(carrier), backend, {take_pinned, give_pinned})};
+  return {backend,
+          comm::make_staged(comm::borrowed(carrier), backend,
+                            {[backend](std::size_t bytes) { return take_pinned(*backend, bytes); }, give_pinned})};
 }
 
 class NeedsADevice final : public ::testing::Environment {

@@ -9,10 +9,6 @@
 
 #include "strata/runtime/context.hpp"
 
-#if defined(__CUDACC__) || defined(STRATA_CUDA_EMULATION)
-#define STRATA_FAULT_DEVICE __device__ __forceinline__
-#endif
-
 namespace strata::cuda {
 
 enum class FaultPlace : std::uint8_t {
@@ -42,14 +38,5 @@ inline Faults no_faults() {
 Faults* faults_of(const Context& ctx);
 // Host: data error for the first place that has one.
 void check_faults(const Faults& faults);
-
-#ifdef STRATA_FAULT_DEVICE
-STRATA_FAULT_DEVICE void report_fault(Faults* faults, FaultPlace place, std::int64_t position, std::int64_t value,
-                                      std::int64_t limit) {
-  const int at = static_cast<int>(place);
-  faults->limit[at] = limit;
-  atomicMin(&faults->first[at], static_cast<unsigned long long>(position) << 32 | static_cast<unsigned>(value));
-}
-#endif
 
 }  // namespace strata::cuda

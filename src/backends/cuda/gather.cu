@@ -6,7 +6,7 @@
 
 #include <bit>
 
-#include "backends/cuda/faults.hpp"
+#include "backends/cuda/faults.cuh"
 #include "backends/cuda/register.hpp"
 #include "backends/cuda/rows.cuh"
 #include "backends/cuda/tiles.cuh"

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "backends/cuda/faults.hpp"
+#include "backends/cuda/faults.cuh"
 #include "backends/cuda/register.hpp"
 #include "backends/cuda/tiles.cuh"
 #include "strata/base/error.hpp"

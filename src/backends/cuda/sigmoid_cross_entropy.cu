@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "backends/cuda/block_sum.cuh"
-#include "backends/cuda/faults.hpp"
+#include "backends/cuda/faults.cuh"
 #include "backends/cuda/loss_rows.cuh"
 #include "backends/cuda/register.hpp"
 

@@ -145,15 +145,16 @@ TEST_F(StepGraphsTest, AnErrorInAStepLeavesNothingBehind) {
   EXPECT_EQ(statistics().recorded, 1);
   EXPECT_EQ(statistics().replayed, 6);
   const MemoryReport memory = device_.backend->memory();
-  EXPECT_EQ(memory.in_use, 512) << "the weight";
+  EXPECT_EQ(memory.in_use, kWidth * kWidth * 8) << "the weight";
 }
 
 TEST_F(StepGraphsTest, TheBooksAreThoseOfTensors) {
   for (int t = 0; t < 4; ++t) both(t, 4);
   const auto memory = device_.backend->memory();
-  EXPECT_EQ(memory.in_use, 512);
+  EXPECT_EQ(memory.in_use, kWidth * kWidth * 8);
   for (std::size_t kind = 0; kind < memory.by_kind.size(); ++kind)
-    EXPECT_EQ(memory.by_kind[kind], kind == static_cast<std::size_t>(MemoryKind::other) ? 512 : 0) << kind;
+    EXPECT_EQ(memory.by_kind[kind], kind == static_cast<std::size_t>(MemoryKind::other) ? kWidth * kWidth * 8 : 0)
+        << kind;
 }
 
 TEST(StepGraphs, PassEverythingOnWhereNothingCanBeRecorded) {
