@@ -11,7 +11,6 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <functional>
 #include <limits>
 #include <map>
 #include <vector>
@@ -96,7 +95,8 @@ struct Values {
   double operator[](const Axes& at) const { return data[place(at)]; }
 };
 
-void for_each(const Axes& extents, const std::function<void(const Axes&)>& f) {
+template <class F>
+void for_each(const Axes& extents, const F& f) {
   Axes i{};
   for (i[0] = 0; i[0] < extents[0]; ++i[0])
     for (i[1] = 0; i[1] < extents[1]; ++i[1])
@@ -126,7 +126,8 @@ class Run {
   }
 
   // Calls f(where in a dense array, where in memory) for each element that is there.
-  void for_each_in_memory(const Node& tensor, const std::function<void(const Axes&, std::int64_t)>& f) const {
+  template <class F>
+  void for_each_in_memory(const Node& tensor, const F& f) const {
     const Axes strides = strides_of(tensor);
     const Node* ragged = tensor.node(CUDNN_ATTR_TENSOR_RAGGED_OFFSET_DESC);
     const auto* offsets = ragged == nullptr ? nullptr : static_cast<const std::int64_t*>(bound(*ragged));
@@ -161,6 +162,14 @@ class Run {
     known_[id_of(tensor)] = std::move(values);
   }
 
+  // How much of an axis is there, for each batch or for all.
+  Values lengths(const Node* tensor, std::int64_t otherwise) {
+    if (tensor != nullptr) return get(*tensor);
+    Values all;
+    all.data[0] = static_cast<double>(otherwise);
+    return all;
+  }
+
   cudnnStatus_t matmul(const Node& operation) {
     const Node &na = *operation.node(CUDNN_ATTR_OPERATION_MATMUL_ADESC),
                &nb = *operation.node(CUDNN_ATTR_OPERATION_MATMUL_BDESC),
@@ -169,17 +178,18 @@ class Run {
     Values y(extents_of(ny));
     if (a.extents[2] != y.extents[2] || b.extents[3] != y.extents[3] || a.extents[3] != b.extents[2])
       return CUDNN_STATUS_BAD_PARAM_SHAPE_MISMATCH;
-    const auto limit = [&](int name, std::int64_t batch, std::int64_t otherwise) {
-      const Node* lengths = operation.node(name);
-      return lengths == nullptr ? otherwise : static_cast<std::int64_t>(get(*lengths)[{batch, 0, 0, 0}]);
-    };
+    const Values m = lengths(operation.node(CUDNN_ATTR_OPERATION_MATMUL_GEMM_M_OVERRIDE_DESC), y.extents[2]),
+                 n = lengths(operation.node(CUDNN_ATTR_OPERATION_MATMUL_GEMM_N_OVERRIDE_DESC), y.extents[3]),
+                 k = lengths(operation.node(CUDNN_ATTR_OPERATION_MATMUL_GEMM_K_OVERRIDE_DESC), a.extents[3]);
     for_each(y.extents, [&](const Axes& i) {
-      const std::int64_t m = limit(CUDNN_ATTR_OPERATION_MATMUL_GEMM_M_OVERRIDE_DESC, i[0], y.extents[2]),
-                         n = limit(CUDNN_ATTR_OPERATION_MATMUL_GEMM_N_OVERRIDE_DESC, i[0], y.extents[3]),
-                         k = limit(CUDNN_ATTR_OPERATION_MATMUL_GEMM_K_OVERRIDE_DESC, i[0], a.extents[3]);
+      const Axes batch{i[0], 0, 0, 0};
       double sum = 0;
-      if (i[2] < m && i[3] < n)
-        for (std::int64_t c = 0; c < k; ++c) sum += a[{i[0], i[1], i[2], c}] * b[{i[0], i[1], c, i[3]}];
+      if (static_cast<double>(i[2]) < m[batch] && static_cast<double>(i[3]) < n[batch]) {
+        const double* row = &a.data[a.place({i[0], i[1], i[2], 0})];
+        const double* column = &b.data[b.place({i[0], i[1], 0, i[3]})];
+        const auto count = static_cast<std::int64_t>(k[batch]);
+        for (std::int64_t c = 0; c < count; ++c) sum += row[c] * column[c * b.extents[3]];
+      }
       y[i] = sum;
     });
     put(ny, std::move(y));

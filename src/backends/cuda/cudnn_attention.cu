@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Attention in bf16 by cuDNN's fused kernels. Segments of one length are a dense batch; others are ragged, which takes
-// each segment's beginning (elements, of each tensor) and length from the device. cuDNN's statistics lie [Tq, A] here,
-// so that plans need not know Tq. What a segment without keys, or without queries, gives is written behind it. Whatever
-// is refused goes to the kernels of attention.cu.
+// Attention in bf16 by cuDNN's fused kernels. Segments cover all rows; so where there are as many rows as segments
+// times the longest, they are of one length, a dense batch. Others are ragged, which takes each segment's beginning
+// (elements, of each tensor) and length from the device. cuDNN's statistics lie [Tq, A] here, so that plans need not
+// know Tq. What a segment without keys, or without queries, gives is written behind it. Whatever is refused goes to the
+// kernels of attention.cu.
 #include <array>
 #include <limits>
 #include <vector>
