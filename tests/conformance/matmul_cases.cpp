@@ -74,6 +74,8 @@ std::vector<OpCase> cases() {
   fused("residual, no bias", false, normal({7, 10}), normal({5, 10}), none(), normal({7, 5}));
   fused("wide residual", false, normal({6, 24}), normal({16, 24}), normal({16}).accumulation(),
         normal({6, 16}).accumulation());
+  fused("wide residual, narrow bias", false, normal({6, 24}), normal({16, 24}), normal({16}),
+        normal({6, 16}).accumulation());
   fused("padded wide residual", false, normal({6, 24}).as(View::padded), normal({16, 24}), normal({16}).accumulation(),
         normal({6, 16}).accumulation().as(View::padded));
   fused("residual over nothing", false, normal({3, 0}), normal({5, 0}), normal({5}), normal({3, 5}));

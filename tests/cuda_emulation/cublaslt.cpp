@@ -59,8 +59,7 @@ bool fits(const Layout& layout, std::int64_t rows, std::int64_t columns, const L
   return layout.rows == rows && layout.columns == columns && layout.ld >= layout.rows && layout.batches == y.batches;
 }
 
-// As cuBLAS's table of types says: what is added up in f32 or f64, and a bias in the type of the result (or, behind
-// bf16 operands, of these).
+// As cuBLAS's table of types says: what is added up in f32 or f64, and a bias in the type of the result.
 bool types_fit(const Description& d, const Layout& a, const Layout& b, const Layout& c, const Layout& y) {
   const bool f64 = a.type == CUDA_R_64F;
   if (a.type != b.type || c.type != y.type || d.scale != (f64 ? CUDA_R_64F : CUDA_R_32F) ||

@@ -71,7 +71,9 @@ Key key_of(const Product& p) {
   const int form = flag(p.transpose_a, 0) | flag(p.transpose_b, 1) | flag(p.bias != nullptr, 2) |
                    flag(p.residual != nullptr, 3) | flag(p.residual == p.y, 4);
   const int types = static_cast<int>(p.in) * 64 + static_cast<int>(p.out) * 8 + static_cast<int>(p.bias_type);
-  const auto least = std::min({alignment_of(p.a), alignment_of(p.b), alignment_of(p.y)});
+  // A null pointer is aligned to everything.
+  const auto least = std::min(
+      {alignment_of(p.a), alignment_of(p.b), alignment_of(p.y), alignment_of(p.bias), alignment_of(p.residual)});
   return {p.m, p.n, p.k, p.batches, form, p.lda, p.ldb, p.ldy, p.residual != nullptr ? p.ld_residual : 0, types, least};
 }
 

@@ -44,9 +44,38 @@ __global__ void multiply_tiles(Product p) {
   }
 }
 
+template <class From, class To>
+__global__ void cast_bias(const From* from, To* to, std::int64_t n) {
+  for (std::int64_t i = first_item(); i < n; i += all_items()) to[i] = narrow<To>(widen(from[i]));
+}
+
+// A bias for cuBLASLt, which adds one of the result's type alone: an f32 bias to a bf16 result is rounded before the
+// sum is.
+Tensor bias_as_result(const Product& p, Context& ctx) {
+  const Tensor bias = ctx.empty(p.out, {p.n});
+  with_floating(p.bias_type, [&]<class From>(From) {
+    with_floating(p.out, [&]<class To>(To) {
+      launch("cast_bias", cast_bias<From, To>, over(p.n), ctx, static_cast<const From*>(p.bias), pointer<To>(bias),
+             p.n);
+    });
+  });
+  return bias;
+}
+
+bool served_by_cublaslt(const Product& product, Context& ctx) {
+  if (product.bias == nullptr) return multiply_with_cublaslt(product, ctx);
+  if (product.in == DType::f64) return false;
+  if (product.bias_type == product.out) return multiply_with_cublaslt(product, ctx);
+  const Tensor bias = bias_as_result(product, ctx);
+  Product same = product;
+  same.bias = bias.raw();
+  same.bias_type = product.out;
+  return multiply_with_cublaslt(same, ctx);
+}
+
 void multiply(const Product& product, Context& ctx) {
   if (product.m == 0 || product.n == 0 || product.batches == 0) return;
-  if (!(product.in == DType::f64 && product.bias != nullptr) && multiply_with_cublaslt(product, ctx)) return;
+  if (served_by_cublaslt(product, ctx)) return;
   const std::int64_t tiles = (product.m + kTile - 1) / kTile * ((product.n + kTile - 1) / kTile) * product.batches;
   const Launch shape{.blocks = static_cast<unsigned>(std::min<std::int64_t>(tiles, 1 << 20)), .threads = kTile * kTile};
   with_floating(product.in, [&]<class T>(T) {
