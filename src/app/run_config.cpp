@@ -239,6 +239,9 @@ config::Schema<RunConfig> run_schema() {
   s.choice("checkpointing", &S::checkpointing,
            {{"none", Checkpointing::none}, {"selective", Checkpointing::selective}, {"full", Checkpointing::full}},
            {.help = "activations that are computed again in place of being kept: less memory, more time"});
+  s.field("exact", &S::exact,
+          {.help = "on a device: the same bits each time; false: attention adds up gradients in any order, which is "
+                   "faster, and takes less memory where sequences are long"});
   s.field("graphs", &S::graphs,
           {.help = "on a device that records: steps whose shapes repeat are launched in pieces, not kernel by kernel"});
   s.field("peak_tflops", &S::peak_tflops,

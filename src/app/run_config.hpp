@@ -127,6 +127,7 @@ struct RunConfig {
   int threads = 0;           // of the backend, of each rank; 0: as the environment says
   DType dtype = DType::f32;  // bf16: mixed precision
   autograd::Checkpointing checkpointing = autograd::Checkpointing::none;
+  bool exact = true;       // of a device: gradients of attention have the same bits each time (cuda.hpp)
   bool graphs = false;     // of a device: steps whose shapes repeat are launched in pieces (runtime/step_graphs.hpp)
   double peak_tflops = 0;  // of the whole job, for the share of it that is reached; 0: not reported
   // Where both towers and the temperatures start together: a run's folder, a checkpoint, or a .safetensors file of the

@@ -88,7 +88,7 @@ class TrainingJob {
         store_((open_folder(resume), io::open_checkpoints(folder_ + "/checkpoints", world))),
         sets_(world),
         train_sets_(training_sets()),
-        backend_(wire_backend(run_.backend, {.threads = run_.threads})),
+        backend_(wire_backend(run_.backend, {.threads = run_.threads, .exact = run_.exact})),
         graphs_(backend_.backend(), backend_.table()),
         ctx_(run_.graphs ? graphs_.context() : backend_.context()),
         vocabulary_(stored_vocabulary(resume)),

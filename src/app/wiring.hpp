@@ -19,6 +19,7 @@ namespace strata::app {
 struct BackendOptions {
   int threads = 0;         // 0: as the environment says
   int device = -1;         // of cuda; -1: by the rank's number on its node
+  bool exact = true;       // of cuda (CudaOptions)
   bool rehearsal = false;  // kernels allocate, but compute nothing (HostMemory::rehearsed)
 };
 

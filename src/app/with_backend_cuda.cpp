@@ -16,7 +16,8 @@ KernelTable cuda_kernels() { return make_cuda_table(); }
 // Nothing stands behind its table: the reference works on host memory. An op it lacks is an error with the op's name.
 WiredBackend wire_cuda(const BackendOptions& options) {
   STRATA_CHECK(!options.rehearsal, usage, "cuda", "a rehearsal runs on the host", "leave the backend out, or name cpu");
-  return WiredBackend(make_cuda_backend({.device = options.device}), std::make_unique<KernelTable>(make_cuda_table()));
+  return WiredBackend(make_cuda_backend({.device = options.device, .exact = options.exact}),
+                      std::make_unique<KernelTable>(make_cuda_table()));
 }
 
 data::BufferMemory cuda_buffer_memory(const std::shared_ptr<Backend>& cuda) {
