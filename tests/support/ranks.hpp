@@ -85,7 +85,10 @@ inline std::shared_ptr<Backend>& rank_device() {
 inline Tensor placed(const Tensor& host) {
   if (!rank_device()) return host;
   static const KernelTable none("none");
-  return Context(rank_device(), none).upload(host);
+  const Context ctx(rank_device(), none);
+  Tensor there = ctx.upload(host);
+  ctx.synchronise();
+  return there;
 }
 inline Tensor fetched(const Tensor& tensor) {
   if (!rank_device() || tensor.device() == Device{}) return tensor;

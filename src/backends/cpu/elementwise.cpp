@@ -77,6 +77,15 @@ void scale(const ops::Scale& op, Inputs in, Outputs out, Context& ctx) {
   });
 }
 
+void clamp(const ops::Clamp& op, Inputs in, Outputs out, Context& ctx) {
+  const auto* x = memory<float>(in[0]);
+  auto* y = memory<float>(out[0]);
+  const auto low = static_cast<float>(op.low), high = static_cast<float>(op.high);
+  parallel_for(ctx, in[0].numel(), kChunk, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) y[i] = x[i] < low ? low : x[i] > high ? high : x[i];
+  });
+}
+
 }  // namespace
 
 void add_elementwise(KernelTable& table) {
@@ -85,6 +94,7 @@ void add_elementwise(KernelTable& table) {
   table.add<ops::Add>("vector bf16 + f32", add<std::uint16_t, float>, serves_add<DType::bf16, DType::f32>);
   add_both<ops::Mul>(table, mul<float>, mul<std::uint16_t>);
   add_both<ops::Scale>(table, scale<float>, scale<std::uint16_t>);
+  table.add<ops::Clamp>("f32", clamp, serves::f32<ops::Clamp>);
 }
 
 }  // namespace strata::cpu
