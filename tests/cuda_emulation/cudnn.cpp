@@ -3,7 +3,7 @@
 // As much of cuDNN's backend interface as src/backends/cuda calls, by loops in double, from the descriptions it is
 // given: a graph is evaluated operation by operation, so wrong operations, layouts, ragged offsets or lengths give
 // wrong numbers here as there. What lies outside a ragged segment reads as NaN and is not written; what is not bound is
-// null. Which graphs the real one takes is tests/cudnn_plans' business.
+// null. Which graphs the real one takes is tests/cudnn' business.
 #include <cuda_bf16.h>
 #include <cudnn.h>
 

@@ -5,6 +5,8 @@
 // values) are given transposed.
 #include "backends/cuda/cudnn_attention.hpp"
 
+#include <algorithm>
+
 namespace strata::cuda {
 namespace {
 
@@ -182,6 +184,11 @@ const CudnnPlan* AttentionPlans::of(const AttentionKey& key) {
   } catch (const Refused&) {  // remembered as none
   }
   return known_.emplace(key, std::move(plan)).first->second.get();
+}
+
+std::size_t AttentionPlans::refused() const {
+  return static_cast<std::size_t>(
+      std::count_if(known_.begin(), known_.end(), [](const auto& one) { return one.second == nullptr; }));
 }
 
 }  // namespace strata::cuda

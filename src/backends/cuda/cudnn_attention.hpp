@@ -53,6 +53,8 @@ class AttentionPlans {
  public:
   explicit AttentionPlans(int device) : index_(device) {}
   const CudnnPlan* of(const AttentionKey& key);  // nullptr: cuDNN refuses it
+  std::size_t asked() const { return known_.size(); }
+  std::size_t refused() const;
 
  private:
   int index_;
