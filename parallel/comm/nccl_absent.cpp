@@ -5,7 +5,7 @@
 namespace strata::comm {
 
 bool nccl_is_built() { return false; }
-std::string nccl_description() { return "not built"; }
+std::string nccl_description() { return "it comes with the cuda backend, where NCCL is found"; }
 
 std::unique_ptr<Communicator> make_nccl(std::shared_ptr<Communicator>, std::shared_ptr<Backend>, const NcclOptions&) {
   fail(ErrorKind::environment, "nccl", "this build has no NCCL transport",

@@ -64,18 +64,21 @@ NcclCommunicator::NcclCommunicator(std::shared_ptr<Communicator> carrier, std::s
     together(*carrier_, connect);
   } catch (...) {
     const std::lock_guard lock(rank_->mutex());
-    if (comm_ != nullptr) rank_->close(comm_, true);
+    if (comm_ != nullptr) rank_->close(comm_);
     throw;
   }
 }
 
-// Left by an exception the other ranks may never come: what waits for them on the device is ended.
+// Left by an exception the other ranks may never come: what waits for them on the device would keep the rank here.
 NcclCommunicator::~NcclCommunicator() {
-  const bool abandon = std::uncaught_exceptions() > 0 || rank_->stopped();
-  if (!abandon) drain();
+  const bool leaving = std::uncaught_exceptions() > 0;
+  const bool idle = std::ranges::all_of(in_flight_, [](const auto& event) { return event->release_if_done(); });
+  if (!leaving && !rank_->stopped()) drain();
   const std::lock_guard lock(rank_->mutex());
-  if (!abandon) deregister();
-  if (comm_ != nullptr) rank_->close(comm_, abandon);
+  if (leaving && !idle) rank_->break_down(fmt::format("group '{}' was left by an exception", name()));
+  if (comm_ == nullptr || !rank_->is_open(comm_)) return;
+  deregister();
+  rank_->close(comm_);
 }
 
 void NcclCommunicator::drain() noexcept {
@@ -91,7 +94,7 @@ void NcclCommunicator::drain() noexcept {
 
 void NcclCommunicator::deregister() noexcept {
   for (const auto& [buffer, handle] : registered_)
-    if (handle != nullptr && rank_->is_open(comm_)) ncclCommDeregister(comm_, handle);
+    if (handle != nullptr) ncclCommDeregister(comm_, handle);
   registered_.clear();
 }
 

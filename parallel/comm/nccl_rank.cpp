@@ -60,14 +60,10 @@ void NcclRank::settle(ncclComm_t comm, std::string_view call) {
 }
 
 // Ranks finalize for themselves: nobody is waited for but this rank's own work.
-void NcclRank::close(ncclComm_t comm, bool abandon) noexcept {
+void NcclRank::close(ncclComm_t comm) noexcept {
   if (open_.erase(comm) == 0) return;  // ended already
   try {
     use_device();
-    if (abandon || stopped_) {
-      ncclCommAbort(comm);
-      return;
-    }
     check_nccl(ncclCommFinalize(comm), "ncclCommFinalize");
     settle(comm, "ncclCommFinalize");
     check_nccl(ncclCommDestroy(comm), "ncclCommDestroy");
@@ -90,8 +86,13 @@ void NcclRank::check(std::string_view call) const {
   fail(ErrorKind::communication, "nccl", fmt::format("{} was given up: {}", call, reason_));
 }
 
+// In one group, so that all are told before any frees its memory: that waits for the device, where a kernel of another
+// may hang.
 void NcclRank::abort_all() noexcept {
+  if (open_.empty()) return;
+  ncclGroupStart();
   for (const ncclComm_t comm : open_) ncclCommAbort(comm);
+  ncclGroupEnd();
   open_.clear();
 }
 

@@ -36,7 +36,7 @@ class NcclRank {
   // Environment error when it does not connect within the deadline.
   ncclComm_t open(const ncclUniqueId& id, int size, int rank, std::chrono::milliseconds deadline);
   void settle(ncclComm_t comm, std::string_view call);  // until it is no longer in progress; throws its error
-  void close(ncclComm_t comm, bool abandon) noexcept;   // abandon: nothing is waited for
+  void close(ncclComm_t comm) noexcept;                 // of which no call is on its way
   void break_down(const std::string& reason) noexcept;  // stop, and end NCCL's work on the device
   bool is_open(ncclComm_t comm) const { return open_.contains(comm); }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Ranks with CUDA devices for tests/support/ranks.hpp: on a machine without one every test of the program is skipped.
-#include <gtest/gtest.h>
-
 #include "backends/cuda/cuda.hpp"
 #include "parallel/comm/device_world.hpp"
 #include "parallel/comm/nccl.hpp"
@@ -26,19 +24,11 @@ DeviceRank open(comm::Communicator& carrier, const std::string& transport) {
                             {[backend](std::size_t bytes) { return take_pinned(*backend, bytes); }, give_pinned})};
 }
 
-class NeedsADevice final : public ::testing::Environment {
- public:
-  void SetUp() override {
-    const CudaDevices found = cuda_devices();
-    if (found.devices.empty()) GTEST_SKIP() << "no CUDA device: " << found.why_none;
-    if (launch().device_transport.empty()) GTEST_SKIP() << "started without --device nccl or --device staged";
-  }
-};
-
 const bool kReady = [] {
   launch().open_device = open;
   launch().device_kernels = device_kernels;
-  ::testing::AddGlobalTestEnvironment(new NeedsADevice);
+  if (const CudaDevices found = cuda_devices(); found.devices.empty())
+    launch().why_no_device = "no CUDA device: " + found.why_none;
   return true;
 }();
 

@@ -132,19 +132,17 @@ cudaError_t make_stream(cudaStream_t* stream) {
   return cudaSuccess;
 }
 
-// All streams of the thread's device.
-void wait_for_device() {
+}  // namespace
+
+void wait_for_device(int device) {
   std::vector<std::shared_ptr<Point>> points;
   {
     const std::lock_guard lock(machine().mutex);
     for (auto* stream : machine().streams)
-      if (stream->device() == chosen_device) points.push_back(stream->mark());
+      if (stream->device() == device) points.push_back(stream->mark());
   }
   for (const auto& point : points) point->wait();
 }
-
-}  // namespace
-
 int current_device() { return chosen_device; }
 int device_of(cudaStream_t stream) { return of(stream).device(); }
 void run_on(cudaStream_t stream, std::function<void()> work) { of(stream).put(std::move(work)); }
@@ -183,7 +181,7 @@ cudaError_t cudaDeviceGetStreamPriorityRange(int* least, int* greatest) {
   return cudaSuccess;
 }
 cudaError_t cudaDeviceSynchronize() {
-  wait_for_device();
+  wait_for_device(chosen_device);
   return cudaSuccess;
 }
 cudaError_t cudaRuntimeGetVersion(int* version) {
@@ -203,7 +201,7 @@ cudaError_t cudaMalloc(void** data, size_t bytes) {
   return cudaSuccess;
 }
 cudaError_t cudaFree(void* data) {
-  wait_for_device();
+  wait_for_device(chosen_device);
   const std::lock_guard lock(machine().mutex);
   const auto block = machine().device_blocks.find(data);
   if (block == machine().device_blocks.end()) return cudaErrorInvalidValue;

@@ -14,7 +14,7 @@
 #include <mutex>
 #include <set>
 #include <string>
-#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "parallel/comm/host_collectives.hpp"
@@ -86,7 +86,7 @@ struct ncclComm {
 namespace {
 
 thread_local int depth = 0;
-thread_local std::vector<ncclComm_t> grouped;
+thread_local std::vector<ncclComm_t> grouped, aborted;  // of the open group
 
 DType dtype_of(ncclDataType_t type) {
   switch (type) {
@@ -247,6 +247,16 @@ ncclResult_t add(ncclComm_t comm, Call call, cudaStream_t stream) {
   return ncclSuccess;
 }
 
+// Frees memory, so it waits for all that is on the device, of other communicators, too.
+ncclResult_t release(ncclComm_t comm) {
+  strata::nccl_emulation::wait_for_device(comm->device);
+  const std::lock_guard lock(world().mutex);
+  world().registered.erase(comm);
+  if (world().open.erase(comm) == 0) return ncclInvalidArgument;
+  delete comm;
+  return ncclSuccess;
+}
+
 }  // namespace
 
 namespace strata::nccl_emulation {
@@ -323,10 +333,7 @@ ncclResult_t ncclCommFinalize(ncclComm_t comm) {
 
 ncclResult_t ncclCommDestroy(ncclComm_t comm) {
   if (in_progress(*comm)) return ncclInvalidArgument;
-  const std::lock_guard lock(world().mutex);
-  if (world().open.erase(comm) == 0) return ncclInvalidArgument;
-  delete comm;
-  return ncclSuccess;
+  return release(comm);
 }
 
 ncclResult_t ncclCommAbort(ncclComm_t comm) {
@@ -335,10 +342,8 @@ ncclResult_t ncclCommAbort(ncclComm_t comm) {
     *comm->aborted = true;
     comm->clique->changed.notify_all();
   }
-  const std::lock_guard lock(world().mutex);
-  if (world().open.erase(comm) == 0) return ncclInvalidArgument;
-  world().registered.erase(comm);
-  delete comm;
+  if (depth == 0) return release(comm);
+  aborted.push_back(comm);
   return ncclSuccess;
 }
 
@@ -366,6 +371,7 @@ ncclResult_t ncclGroupEnd() {
   if (--depth > 0) return ncclSuccess;
   const auto comms = std::move(grouped);
   grouped.clear();
+  for (const ncclComm_t comm : std::exchange(aborted, {})) release(comm);
   for (const ncclComm_t comm : comms) close_group(*comm);
   return comms.empty() ? ncclSuccess : ncclInProgress;
 }

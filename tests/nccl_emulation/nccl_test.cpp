@@ -150,15 +150,36 @@ TEST_F(Nccl, OneDeviceTwiceInAProcessIsRefusedOnAllRanks) {
 
 TEST_F(Nccl, NeedsADevice) { EXPECT_THROW(make_nccl(make_local(), make_host_backend("host")), Error); }
 
+// Two groups hang on rank 1's device, one behind the other: ending either alone would wait for both.
 TEST_F(Nccl, AnExceptionLeavesNothingBehind) {
   const auto caught = errors_of([](Communicator& world) {
     world.all_reduce(ones(4)).wait();
     world.will_reuse(ones(10));
     const auto group = world.split(0, world.rank());
-    if (world.rank() == 1) group->recv(ones(3), 0);  // never sent: stands on the device
+    if (world.rank() == 1) {
+      world.recv(ones(3), 0);  // never sent
+      group->recv(ones(3), 0);
+    }
     fail(ErrorKind::data, "test", "out of here");
   });
   expect_all(caught, ErrorKind::data, "out of here");
+}
+
+// Whoever catches an exception may go on when nothing was on its way.
+TEST_F(Nccl, AGroupThatIsLeftInOrderEndsAlone) {
+  run_thread_ranks_or_throw(2, [](Communicator& carrier) {
+    testing::run_with_device(carrier, [&](Communicator& world) {
+      try {
+        const auto group = world.split(0, world.rank());
+        group->all_reduce(ones(4)).wait();
+        fail(ErrorKind::data, "test", "out of here");
+      } catch (const Error&) {
+      }
+      const Tensor sum = ones(3);
+      world.all_reduce(sum).wait();
+      EXPECT_EQ(testing::fetched(sum).data<float>()[0], 2.0F);
+    });
+  });
 }
 
 TEST_F(Nccl, RegistersABufferOnce) {

@@ -41,6 +41,7 @@ struct Launch {
   // Programs whose ranks have devices say how one is opened, over the ranks' own transport.
   std::function<DeviceRank(comm::Communicator& carrier, const std::string& transport)> open_device;
   std::function<KernelTable()> device_kernels;
+  std::string why_no_device;     // on this machine
   std::string device_transport;  // nccl | staged; empty: the test's tensors lie on the host
   int ranks = 4;
   int hang_rank = -1;
@@ -147,14 +148,22 @@ inline void run_as_process(comm::Communicator& world, const Body& body) {
 
 inline int launched_ranks() { return launch().mpi_world ? launch().mpi_world->size() : launch().ranks; }
 
-// On the ranks the program was started with.
+// Why tests whose ranks have devices cannot run; empty: they can.
+inline std::string lacks_devices() {
+  if (!launch().open_device) return {};
+  return launch().device_transport.empty() ? "started without --device" : launch().why_no_device;
+}
+
+// On the ranks the program was started with. The test is skipped where these have no devices, but should.
 inline void run_ranks(const Body& body) {
+  if (const auto why = lacks_devices(); !why.empty()) GTEST_SKIP() << why;
   if (launch().mpi_world == nullptr) return run_as_threads(launch().ranks, body);
   run_as_process(*launch().mpi_world, body);
 }
 
 // On exactly this many: MPI's first ranks when there are so many processes, threads (of every process) otherwise.
 inline void run_ranks(int ranks, const Body& body) {
+  if (const auto why = lacks_devices(); !why.empty()) GTEST_SKIP() << why;
   auto* world = launch().mpi_world;
   if (world == nullptr || ranks > world->size()) return run_as_threads(ranks, body);
   run_as_process(*world, [&](comm::Communicator& all) {

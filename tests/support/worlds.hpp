@@ -24,7 +24,7 @@ inline void each_world(const Body& body) {
     const std::shared_ptr<comm::Communicator> tracing = comm::make_tracing(checking, std::make_shared<comm::Trace>());
     body(*comm::make_watchdog(tracing, std::chrono::seconds(60)));
   });
-  if (!launch().device_transport.empty()) return;
+  if (launch().open_device) return;
   if (launch().mpi_world_in_pieces) {
     SCOPED_TRACE("MPI in pieces of 5 elements");
     run_ranks([&](comm::Communicator&) { body(*launch().mpi_world_in_pieces(5)); });

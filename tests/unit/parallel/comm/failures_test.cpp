@@ -202,6 +202,34 @@ TEST(Watchdog, NamesBytesAndNumber) {
       "watchdog: all_reduce sum f32[1000], call 1 of group 'world', rank 0 of 2, 4000 bytes: not complete after");
 }
 
+// A transport that waits for others before there is an event, as one does that connects at its first call.
+class Connecting final : public Wrapper {
+ public:
+  explicit Connecting(Communicator& world) : Wrapper(borrowed(world)) {}
+  void abort(std::string_view reason) override {
+    aborted_ = true;
+    Wrapper::abort(reason);
+  }
+
+ protected:
+  std::unique_ptr<Communicator> wrap(std::unique_ptr<Communicator> child) override { return child; }
+  Event start(const Call& call) override {
+    while (!aborted_) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return Wrapper::start(call);
+  }
+
+ private:
+  std::atomic<bool> aborted_{false};
+};
+
+TEST(Watchdog, NamesACallThatCannotBegin) {
+  const auto caught = errors_of(1, [](Communicator& world) {
+    const auto watched = make_watchdog(std::make_shared<Connecting>(world), std::chrono::milliseconds(200));
+    watched->all_reduce(ones(1000)).wait();
+  });
+  expect_all(caught, ErrorKind::communication, "watchdog: all_reduce sum f32[1000], call 0 of group 'world'");
+}
+
 TEST(Watchdog, LeavesHonestWorkAlone) {
   run_thread_ranks_or_throw(3, [](Communicator& world) {
     const auto watched = make_watchdog(borrowed(world), std::chrono::milliseconds(1000));
