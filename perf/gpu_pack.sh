@@ -52,7 +52,7 @@ if launcher=$(readlink -f "$(command -v mpirun)") && plugins=$(ompi_info --path 
   cp "$launcher" "$pack/openmpi/bin/mpirun"
   cp "$(command -v orted)" "$pack/openmpi/bin/"
   for plugin in "$plugins"/*.so; do # fabrics that one machine does not have would bring large libraries
-    case $plugin in *ucx* | *ofi* | *psm* | *openib* | *usnic* | *verbs* | *monitoring* | *memheap* | *scoll* | *spml* | *sshmem* | *flux* | *slurm*) continue ;; esac
+    case $plugin in *ucx* | *ofi* | *psm* | *openib* | *usnic* | *verbs* | *monitoring* | *memheap* | *sc?ll* | *spml* | *sshmem* | *flux* | *slurm*) continue ;; esac
     cp "$plugin" "$inside/"
   done
   cp "$prefix"/share/openmpi/help-*.txt "$pack/openmpi/share/openmpi/" 2>/dev/null || true

@@ -69,6 +69,7 @@ double seconds_alone(const Context& ctx, const std::function<void()>& call, doub
   }
   call();  // chooses algorithms, takes memory
   const double once = std::max(seconds_of(ctx, 1, call), 1e-7);
+  if (once >= round) return once;
   const int calls = std::clamp(static_cast<int>(round / once), 3, kMostCalls);
   for (int i = 0; i < kRounds; ++i) best = std::min(best, seconds_of(ctx, calls, call));
   return best;

@@ -13,7 +13,7 @@ namespace strata::app {
 // Seconds of one call of work that is put on the context's stream. On a host: the fastest of a few calls. On a device,
 // where a call only queues work: the mean of as many calls behind each other as take `round` seconds, after one that
 // does not count, so that neither launches nor waits are in it as long as the work is longer than its launch; the
-// fastest of two such rounds.
+// fastest of two such rounds. A call that takes longer than a round is timed once.
 double seconds_alone(const Context& ctx, const std::function<void()>& call, double round = 0.02);
 
 struct Ceiling {

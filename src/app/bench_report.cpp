@@ -28,6 +28,10 @@ std::vector<double> all(const std::vector<StepSeconds>& steps, const Member& mem
   return values;
 }
 
+std::vector<double> totals_of(const BenchResult& r) {
+  return r.whole.empty() ? all(r.steps, &StepSeconds::total) : r.whole;
+}
+
 double mib(std::int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
 std::optional<Ceiling> best_of(const BenchResult& r) {
@@ -69,7 +73,7 @@ Json settings_of(const BenchOptions& o, const BenchResult& r) {
           {"patch_dropout", o.patch_dropout},
           {"checkpointing", o.checkpointing},
           {"optimizer", o.optimizer},
-          {"repeats", o.repeats},
+          {"repeats", static_cast<int>(totals_of(r).size())},
           {"warmup", o.warmup}};
 }
 
@@ -86,10 +90,6 @@ Json memory_of(const BenchResult& r) {
 }
 
 double median_of(const BenchResult& r, double StepSeconds::*part) { return median(all(r.steps, part)); }
-
-std::vector<double> totals_of(const BenchResult& r) {
-  return r.whole.empty() ? all(r.steps, &StepSeconds::total) : r.whole;
-}
 
 // GFLOP/s by formula.
 Json rates_of(const BenchResult& r) {

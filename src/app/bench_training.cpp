@@ -114,16 +114,16 @@ double BenchTraining::optimizer_bytes() const {
   return bytes;
 }
 
-StepSeconds BenchTraining::step(Context& ctx) { return step(ctx, true); }
+StepSeconds BenchTraining::step(Context& ctx) { return step(ctx, Mode::by_part); }
+double BenchTraining::whole_step(Context& ctx) { return step(ctx, Mode::whole).total(); }
+double BenchTraining::profiled_step(Context& ctx) { return step(ctx, Mode::profiled).total(); }
 
-double BenchTraining::whole_step(Context& ctx) { return step(ctx, false).total(); }
-
-StepSeconds BenchTraining::step(Context& ctx, bool by_part) {
+StepSeconds BenchTraining::step(Context& ctx, Mode mode) {
   StepSeconds seconds;
   ctx.synchronise();
   auto at = Clock::now();
   const auto lap_of = [&](double& part) {
-    if (by_part) ctx.synchronise();
+    if (mode == Mode::by_part) ctx.synchronise();
     part = lap(at);
   };
   autograd::Tape tape(ctx, {.checkpointing = what_.checkpointing});
@@ -134,7 +134,7 @@ StepSeconds BenchTraining::step(Context& ctx, bool by_part) {
   tape.backward(loss, leaves_);
   lap_of(seconds.backward);
   const auto norm = optim::gradient_norm(ctx, optimizer_, 1, what_.max_norm);
-  if (!rehearsed_) optim::checked_norm(ctx, optimizer_, norm);  // training looks at it before it goes on
+  if (!rehearsed_ && mode != Mode::profiled) optim::checked_norm(ctx, optimizer_, norm);  // as training does
   seconds.clipping = lap(at);
   optimizer_.step(ctx, {.lr = 1e-5, .weight_decay = 0.2}, norm.factor);
   optimizer_.clear_gradients();

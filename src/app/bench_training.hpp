@@ -38,6 +38,8 @@ class BenchTraining {
   StepSeconds step(Context& ctx);
   // The same without waiting in between, but where training does: seconds of all of it.
   double whole_step(Context& ctx);
+  // The same for a context whose kernels are profiled: the gradients' norm may be anything (app/bench_profile.hpp).
+  double profiled_step(Context& ctx);
 
   std::int64_t parameters() const;  // trainable elements
   std::int64_t patch_tokens() const { return patch_tokens_; }
@@ -46,7 +48,8 @@ class BenchTraining {
   double optimizer_bytes() const;
 
  private:
-  StepSeconds step(Context& ctx, bool by_part);
+  enum class Mode : std::uint8_t { by_part, whole, profiled };
+  StepSeconds step(Context& ctx, Mode mode);
   void start_weights(Context& ctx);
   void count_work(Context& ctx);
 

@@ -4,8 +4,10 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "app/bench_report.hpp"
@@ -43,12 +45,23 @@ std::optional<Ceiling> ceiling_of(const BenchOptions& options, const TrainingCas
   return product_ceiling(wire_backend(options.backend, {.threads = options.threads}), what.dtype, what.config.width);
 }
 
+// Up to that many steps; on a device no more than take kLongest seconds, but one.
+void repeat(const BenchResult& result, int steps, const std::function<void()>& step) {
+  constexpr double kLongest = 8;
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < steps; ++i) {
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    if (i > 0 && !result.host && seconds > kLongest) return;
+    step();
+  }
+}
+
 void time_steps(const BenchOptions& options, BenchTraining& training, Context& ctx, BenchResult& result) {
-  for (int i = 0; i < options.warmup; ++i) training.step(ctx);
+  repeat(result, options.warmup, [&] { training.step(ctx); });
   ctx.backend().reset_peak();
-  if (!result.host)
-    for (int i = 0; i < options.repeats; ++i) result.whole.push_back(training.whole_step(ctx));
-  for (int i = 0; i < options.repeats; ++i) result.steps.push_back(training.step(ctx));
+  if (!result.host && options.repeats > 1)
+    repeat(result, options.repeats, [&] { result.whole.push_back(training.whole_step(ctx)); });
+  repeat(result, options.repeats, [&] { result.steps.push_back(training.step(ctx)); });
   result.memory = ctx.backend().memory();
   result.peak_rss = peak_resident_bytes();
 }
@@ -59,7 +72,7 @@ void profile_steps(const BenchOptions& options, const WiredBackend& wired, Profi
   const WiredBackend timed = wired.wrapped([&](const auto& entry) { return profile.wrap(entry); });
   Context ctx = timed.context();
   const int steps = result.host ? options.repeats : 1;  // a device's repeats every call by itself
-  for (; result.profiled_steps < steps; ++result.profiled_steps) result.profiled_seconds += training.step(ctx).total();
+  for (; result.profiled_steps < steps; ++result.profiled_steps) result.profiled_seconds += training.profiled_step(ctx);
   result.profiled_seconds -= profile.overhead();
   if (!result.host) result.profiled_seconds = result.profiled_steps * step_seconds(result);
   result.profile = profile.rows();
@@ -124,7 +137,8 @@ void add_options(CLI::App& parser, BenchOptions& o) {
       ->check(CLI::IsMember({"none", "selective", "full"}));
   parser.add_option("--optimizer", o.optimizer, "adamw, adam, sgd, lion or lamb")->type_name("NAME");
   parser.add_option("--threads", o.threads, "0: as OpenMP says")->check(CLI::NonNegativeNumber);
-  parser.add_option("--repeats", o.repeats, "measured steps; default: 5, on a device 20")->check(CLI::PositiveNumber);
+  parser.add_option("--repeats", o.repeats, "measured steps; default: 5, on a device 20 or as many as take 8 seconds")
+      ->check(CLI::PositiveNumber);
   parser.add_option("--warmup", o.warmup, "steps before them, 0 where one takes minutes; default: 1, on a device 5")
       ->check(CLI::NonNegativeNumber);
   parser.add_option("--backend", o.backend, "default: the first that `strata info` lists")->type_name("NAME");
