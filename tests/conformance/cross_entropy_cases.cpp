@@ -25,6 +25,9 @@ std::vector<OpCase> cases() {
       OpCase("misaligned", CrossEntropy{},
              {normal({5, 24}).as(View::misaligned), integers_below(DType::i64, {5}, 24).as(View::misaligned)}),
       OpCase("a batch of 300", CrossEntropy{}, {normal({300, 300}, 3), integers_below(DType::i64, {300}, 300)}),
+      OpCase("more than 512 classes", CrossEntropy{}, {normal({5, 1032}, 3), integers_below(DType::i64, {5}, 1032)}),
+      OpCase("513 classes, misaligned", CrossEntropy{},
+             {normal({5, 513}, 3).as(View::misaligned), integers_below(DType::i64, {5}, 513)}),
       OpCase("timing", CrossEntropy{}, {normal({4096, 4096}), integers_below(DType::i64, {4096}, 4096)})
           .types({DType::f32})
           .timed(4.0 * 4096 * 4096, 4.0 * 4096 * 4096),

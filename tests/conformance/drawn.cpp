@@ -40,6 +40,7 @@ Shape swapped(const Shape& shape) { return shape.with(-1, shape[-2]).with(-2, sh
 Shape base_shape(const Shape& shape, View view) {
   switch (view) {
     case View::padded: return shape.with(-1, shape[-1] + 5);
+    case View::spaced: return shape.with(-1, shape[-1] + 32);
     case View::transposed: return swapped(shape);
     case View::misaligned: return {shape.numel() + 1};
     case View::dense: break;
@@ -50,6 +51,7 @@ Shape base_shape(const Shape& shape, View view) {
 Tensor view_of(const Tensor& base, const Shape& shape, View view) {
   switch (view) {
     case View::padded: return base.slice(-1, 3, 3 + shape[-1]);
+    case View::spaced: return base.slice(-1, 16, 16 + shape[-1]);
     case View::transposed: return base.transpose(-1, -2);
     case View::misaligned: return base.slice(0, 1, 1 + shape.numel()).reshape(shape);
     case View::dense: break;

@@ -25,6 +25,7 @@ std::vector<OpCase> cases() {
     list.push_back(OpCase("nothing", op, {normal({0, 4}), normal({4})}));
     list.push_back(OpCase("a row onto rows", op, {normal({9, 19}), normal({19})}));
     list.push_back(OpCase("a matrix onto a batch", op, {normal({4, 3, 5}), normal({3, 5})}));
+    list.push_back(OpCase("a long row onto rows", op, {normal({40, 264}), normal({264})}));
     list.push_back(OpCase("a scalar", op, {normal({4, 3}), normal({})}));
     list.push_back(OpCase("misaligned", op, {normal({5, 16}).as(View::misaligned), normal({16}).as(View::misaligned)}));
     list.push_back(OpCase("in place", op, {normal({11, 24}), normal({11, 24})}).in_place({0}));

@@ -27,6 +27,7 @@ std::vector<OpCase> cases() {
       OpCase("a vector", L2Normalize{}, {normal({100})}),
       OpCase("misaligned", L2Normalize{}, {normal({5, 24}).as(View::misaligned)}),
       OpCase("many rows", L2Normalize{}, {normal({700, 65})}),
+      OpCase("wide rows", L2Normalize{}, {normal({3, 2056})}),
       OpCase("rows of zeros", L2Normalize{}, {values({2, 3}, {0, 0, 0, 1, 2, 2})})
           .no_gradient("the norm has no derivative at zero"),
       OpCase("rows shorter than epsilon", L2Normalize{100}, {normal({3, 10})}),

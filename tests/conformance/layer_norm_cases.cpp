@@ -83,6 +83,7 @@ std::vector<OpCase> cases() {
       summed("mixed, 3 axes, 33 columns", {2, 5, 33}, true),
       summed("mixed, many rows", {700, 96}, true),
       summed("mixed, wide rows", {5, 1537}, true),
+      summed("mixed, rows of 768", {7, 768}, true),
       summed("mixed, the sum alone goes on", {6, 24}, true).gradient_outputs({0}),
       summed("mixed, the norm alone goes on", {6, 24}, true).gradient_outputs({1}),
       OpCase("mixed, no parameters", with_output(AddLayerNorm{}),
@@ -95,6 +96,10 @@ std::vector<OpCase> cases() {
       mixed_backward("mixed, 3 axes", {3, 4, 33}, normal({3, 4, 33}).accumulation(), false),
       mixed_backward("mixed, narrowed", {3, 4, 33}, none(), true),
       mixed_backward("mixed, many rows, residual, narrowed", {700, 96}, normal({700, 96}).accumulation(), true),
+      mixed_backward("mixed, rows of 768, residual, narrowed", {7, 768}, normal({7, 768}).accumulation(), true),
+      mixed_backward("mixed, rows of 1023", {5, 1023}, normal({5, 1023}).accumulation(), false),
+      mixed_backward("mixed, wide rows, residual", {5, 1537}, normal({5, 1537}).accumulation(), true),
+      mixed_backward("mixed, more rows than turns", {1061, 260}, none(), false).types({DType::bf16}),
       mixed_backward("mixed, timing", {9408, 768}, none(), false).types({DType::bf16}).timed(10 * kTimed, 14 * kTimed),
       mixed_backward("mixed, residual, narrowed, timing", {9408, 768}, normal({9408, 768}).accumulation(), true)
           .types({DType::bf16})

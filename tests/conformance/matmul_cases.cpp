@@ -81,6 +81,7 @@ std::vector<OpCase> cases() {
   fused("residual over nothing", false, normal({3, 0}), normal({5, 0}), normal({5}), normal({3, 5}));
   fused("gelu", true, normal({7, 10}), normal({5, 10}), normal({5}), none());
   fused("gelu of padded rows", true, normal({7, 10}).as(View::padded), normal({5, 10}), none(), none());
+  fused("gelu of spaced rows", true, normal({7, 24}).as(View::spaced), normal({5, 24}), none(), none());
   fused("gelu and wide residual", true, normal({9, 33}), normal({17, 33}), normal({17}).accumulation(),
         normal({9, 17}).accumulation());
   fused("panels", true, normal({301, 64}), normal({48, 64}), normal({48}).accumulation(),

@@ -27,6 +27,7 @@ enum class View : std::uint8_t {
   dense,       // outputs: with untouchable elements before and behind
   misaligned,  // dense, one element behind an aligned address
   padded,      // row dense: columns [3, 3 + C) of rows that are 5 wider
+  spaced,      // row dense: columns [16, 16 + C) of rows that are 32 wider, on the alignment of vectors
   transposed,  // the last two axes lie swapped: for ops that take any view
 };
 

@@ -22,6 +22,8 @@ std::vector<OpCase> cases() {
     list.push_back(OpCase(word + " over one row", Reduce{kind, 0}, {normal({1, 7})}));
     list.push_back(OpCase(word + " misaligned", Reduce{kind, 0}, {normal({9, 16}).as(View::misaligned)}));
     list.push_back(OpCase(word + " of many rows", Reduce{kind, 0}, {normal({3000, 37}, 1, 0.5)}));
+    list.push_back(OpCase(word + " of wide rows", Reduce{kind, 0}, {normal({300, 264}, 1, 0.5)}));
+    list.push_back(OpCase(word + " of few in the middle", Reduce{kind, 1}, {normal({300, 4, 24}, 1, 0.5)}));
     list.push_back(OpCase(word + " of much", Reduce{.kind = kind, .everything = true}, {normal({100003}, 1, 0.5)}));
     list.push_back(OpCase(word + " wide", Reduce{.kind = kind, .wide = true}, {normal({3000, 37}, 1, 0.5)}));
     list.push_back(

@@ -65,6 +65,7 @@ std::vector<OpCase> cases() {
   add_regroup(list, {"five prefix tokens", {3, 7, 2}, {2, 1}, 5});
   add_regroup(list, {"no prefix", {3, 0, 2}, {2, 1}, 0});
   add_regroup(list, {"prefix alone", {0, 0}, {2}, 2});
+  add_regroup(list, {"rows of 264", {3, 7, 1, 0, 5, 2}, {1, 3, 2}, 1, 264});
   add_regroup(list, {"no sequences", {}, {}});
   add_regroup(list, {"two scans of slices", std::vector<std::int64_t>(12, 196), {6, 6}, 1, 768});
 

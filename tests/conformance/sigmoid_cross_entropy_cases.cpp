@@ -17,6 +17,8 @@ std::vector<OpCase> cases() {
              {normal({4, 7}), integers(DType::i64, {4}, {-1, 3, -1, 0})}),
       OpCase("large logits", SigmoidCrossEntropy{}, {normal({5, 33}, 50), integers_below(DType::i64, {5}, 33)})
           .allow_gradient(Tolerances{}.times(20)),
+      OpCase("more than 512 columns", SigmoidCrossEntropy{},
+             {normal({5, 1032}, 2), integers_below(DType::i64, {5}, 1032)}),
       OpCase("timing", SigmoidCrossEntropy{}, {normal({1024, 1024}), integers_below(DType::i64, {1024}, 1024)})
           .types({DType::f32})
           .timed(4.0 * 1024 * 1024, 4.0 * 1024 * 1024),

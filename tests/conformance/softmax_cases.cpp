@@ -24,6 +24,7 @@ std::vector<OpCase> cases() {
              {values({3, 4}, {0, -inf, 1, -inf, -inf, -inf, -inf, -inf, NAN, 0, 1, 2})})
           .no_gradient("not finite"),
       OpCase("many rows", Softmax{}, {normal({700, 129}, 2)}),
+      OpCase("wide rows", Softmax{}, {normal({3, 2056}, 2)}),
       OpCase("timing", Softmax{}, {normal({4096, 1024})})
           .types({DType::f32})
           .timed(2.0 * 4 * 4096 * 1024, 5.0 * 4096 * 1024),

@@ -37,6 +37,17 @@ std::vector<Input> many(std::vector<Input> head, int moments) {
 }
 const std::vector<std::int32_t> kManyGroups{0, 1, 0, 1, 0};
 
+// More small tensors than a backend may take at once, some of them of nothing.
+std::vector<Input> crowd(std::vector<Input> head, int count, int moments) {
+  for (int i = 0; i < count; ++i) head = join(std::move(head), {tensor({i % 7 == 3 ? 0 : 1 + i * 37 % 30}, moments)});
+  return head;
+}
+std::vector<std::int32_t> crowd_groups(int count) {
+  std::vector<std::int32_t> groups;
+  for (int i = 0; i < count; ++i) groups.push_back(i % 2);
+  return groups;
+}
+
 std::vector<Input> adam_head(double factor = 0.5) {
   return {f64_values({2, 7}, {1e-2, 0.9, 0.95, 1e-6, 0.2, 0.271, 0.1426, 3e-3, 0.8, 0.999, 1e-8, 0, 0.36, 0.002}),
           f64_values({1}, {factor})};
@@ -77,6 +88,7 @@ std::vector<OpCase> adam_cases() {
   const auto nothing = adam_head(0);
   return {
       OpCase("many tensors", AdamWStep{kManyGroups}, many(adam_head(), 2)).types(kMasters),
+      OpCase("60 tensors", AdamWStep{crowd_groups(60)}, crowd(adam_head(), 60, 2)).types(kMasters),
       OpCase("decay in the gradient", AdamWStep{kManyGroups, false}, many(adam_head(), 2)).types(kMasters),
       OpCase("in place", AdamWStep{{1}}, join(adam_head(), {tensor({20011}, 2)})).types(kMasters).in_place({2, 4, 5}),
       OpCase("bf16 gradient and copy", with_copies(AdamWStep{{0, 1}}), half(adam_head(), 2)).types(kMasters),
@@ -87,6 +99,7 @@ std::vector<OpCase> adam_cases() {
           .in_place({2, 4, 5})
           .timed(7 * 4 * 8 * kMega, 15 * 8 * kMega),
       OpCase("many tensors", LambStep{kManyGroups}, many(lamb_head(), 2)).types(kMasters),
+      OpCase("60 tensors", LambStep{crowd_groups(60)}, crowd(lamb_head(), 60, 2)).types(kMasters),
       OpCase("in place", LambStep{{0}}, join(lamb_head(), {tensor({20011}, 2)})).types(kMasters).in_place({2, 4, 5}),
       OpCase("bf16 gradient and copy", with_copies(LambStep{{0, 1}}), half(lamb_head(), 2)).types(kMasters),
       OpCase("factor 0", with_copies(LambStep{{0, 1}}), half(lamb_head(0), 2)).types(kMasters),
@@ -125,6 +138,7 @@ std::vector<OpCase> norm_cases() {
       OpCase("many tensors", SquaredNorms{},
              {normal({3, 4}), normal({}), normal({0, 5}), normal({1031}).as(View::misaligned), normal({7, 5003})})
           .allow({{1e-12, 1e-12}, {1e-12, 1e-12}, {1e-12, 1e-12}}),
+      OpCase("150 tensors", SquaredNorms{}, crowd({}, 75, 0)).allow({{1e-12, 1e-12}, {1e-12, 1e-12}, {1e-12, 1e-12}}),
       OpCase("no tensors", SquaredNorms{}, {}).types({DType::f64}),
       OpCase("not finite", SquaredNorms{}, {values({3}, {1, NAN, 2}), values({2}, {INFINITY, 1}), values({2}, {3, 4})}),
       OpCase("timing", SquaredNorms{}, {normal({4096, 2048})}).types({DType::f32}).timed(4 * 8 * kMega, 2 * 8 * kMega),
@@ -137,6 +151,7 @@ std::vector<OpCase> norm_cases() {
              {f64_values({1}, {0.99}), normal({3, 4}), normal({3, 4}), normal({}), normal({}), normal({0}), normal({0}),
               normal({20011}), normal({20011})})
           .types(kMasters),
+      OpCase("100 tensors", EmaStep{}, crowd({f64_values({1}, {0.99})}, 100, 0)).types(kMasters),
       OpCase("in place", EmaStep{}, {f64_values({1}, {0.99}), normal({20011}), normal({20011})})
           .types(kMasters)
           .in_place({1}),

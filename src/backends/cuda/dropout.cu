@@ -3,10 +3,9 @@
 
 #include <algorithm>
 
-#include "backends/cuda/launch.cuh"
 #include "backends/cuda/philox.cuh"
 #include "backends/cuda/register.hpp"
-#include "backends/cuda/types.cuh"
+#include "backends/cuda/tiles.cuh"
 
 namespace strata::cuda {
 namespace {
@@ -51,9 +50,9 @@ __global__ void drop_elements(const T* x, const std::int64_t* keys, const std::i
   for (std::int64_t r = first_item() / 32; r < rows; r += all_items() / 32) {
     const int segment = segment_of(offsets, segments, r);
     const auto before = static_cast<std::uint64_t>(r - offsets[segment]) * static_cast<std::uint64_t>(width);
-    for (std::int64_t c = threadIdx.x % 32 * V; c < width; c += 32 * V) {
-      auto p = *reinterpret_cast<const Pack<T, V>*>(x + r * width + c);
-      const std::uint64_t element = before + static_cast<std::uint64_t>(c);
+    const auto put = [&](std::int64_t k, const PackBits<T, V>& bits) {
+      auto p = bits.pack();
+      const std::uint64_t element = before + static_cast<std::uint64_t>(k) * V;
       PhiloxWords words{};
 #pragma unroll
       for (int i = 0; i < V; ++i) {
@@ -65,8 +64,10 @@ __global__ void drop_elements(const T* x, const std::int64_t* keys, const std::i
         }
         p.v[i] = narrow<T>(widen(p.v[i]) * (uniform_of(word) >= draws.rate ? scale : A{0}));
       }
-      *reinterpret_cast<Pack<T, V>*>(y + r * width + c) = p;
-    }
+      put_pack(y + r * width, k, p);
+    };
+    stream<kOfTwo, std::int64_t>(
+        threadIdx.x % 32, width / V, 32, [&](std::int64_t k) { return bits_at<V>(x + r * width, k); }, put);
   }
 }
 
@@ -82,12 +83,14 @@ __global__ void scale_rows(const T* x, const U* factors, const std::int32_t* off
                            std::int64_t width, int segments) {
   for (std::int64_t r = first_item() / 32; r < rows; r += all_items() / 32) {
     const auto factor = static_cast<Accumulation<T>>(widen(factors[segment_of(offsets, segments, r)]));
-    for (std::int64_t c = threadIdx.x % 32 * V; c < width; c += 32 * V) {
-      auto p = *reinterpret_cast<const Pack<T, V>*>(x + r * width + c);
+    const auto put = [&](std::int64_t k, const PackBits<T, V>& bits) {
+      auto p = bits.pack();
 #pragma unroll
       for (int i = 0; i < V; ++i) p.v[i] = narrow<T>(widen(p.v[i]) * factor);
-      *reinterpret_cast<Pack<T, V>*>(y + r * width + c) = p;
-    }
+      put_pack(y + r * width, k, p);
+    };
+    stream<kOfOne, std::int64_t>(
+        threadIdx.x % 32, width / V, 32, [&](std::int64_t k) { return bits_at<V>(x + r * width, k); }, put);
   }
 }
 

@@ -7,8 +7,8 @@
 #include <bit>
 
 #include "backends/cuda/faults.cuh"
+#include "backends/cuda/group.cuh"
 #include "backends/cuda/register.hpp"
-#include "backends/cuda/rows.cuh"
 #include "backends/cuda/tiles.cuh"
 
 namespace strata::cuda {
@@ -90,7 +90,7 @@ __global__ void __launch_bounds__(kThreads)
     ends[0] = k == 0 || entry < ends[0] ? entry : ends[0];
     ends[1] = k == 0 || -entry < ends[1] ? -entry : ends[1];
   }
-  group_reduce<static_cast<int>(kThreads)>(ends, [](std::int64_t a, std::int64_t b) { return b < a ? b : a; });
+  group_reduce<kBlock>(ends, [](std::int64_t a, std::int64_t b) { return b < a ? b : a; });
   if (threadIdx.x == 0) ranges[blockIdx.x] = {ends[0], -ends[1]};
 }
 

@@ -4,9 +4,9 @@
 // chunks, by the sizes alone, and the chunks' sums are summed by a second launch.
 #include "strata/ops/reduce.hpp"
 
-#include "backends/cuda/launch.cuh"
+#include "backends/cuda/group.cuh"
 #include "backends/cuda/register.hpp"
-#include "backends/cuda/types.cuh"
+#include "backends/cuda/tiles.cuh"
 
 namespace strata::cuda {
 namespace {
@@ -36,7 +36,6 @@ Chunks chunks_of(std::int64_t size, std::int64_t blocks_a_chunk, std::int64_t le
 template <class T, class Y, int V, int Group>
 __global__ void sum_rows(const T* x, Y* y, std::int64_t outer, std::int64_t size, Chunks chunks, double factor) {
   using A = Accumulation<T>;
-  __shared__ A parts[kWarps];
   const int thread = static_cast<int>(threadIdx.x) % Group;
   const std::int64_t place = (static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x) / Group;
   if (place >= outer * chunks.count) return;  // a whole warp; with a block a chunk there is none too many
@@ -50,14 +49,7 @@ __global__ void sum_rows(const T* x, Y* y, std::int64_t outer, std::int64_t size
 #pragma unroll
     for (int v = 0; v < V; ++v) sum += widen(in.v[v]);
   }
-#pragma unroll
-  for (int lanes = kWarp / 2; lanes > 0; lanes /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, lanes);
-  if constexpr (Group > kWarp) {
-    if (thread % kWarp == 0) parts[thread / kWarp] = sum;
-    __syncthreads();
-    sum = parts[0];
-    for (int other = 1; other < kWarps; ++other) sum += parts[other];
-  }
+  sum = group_sum<Group>(sum);
   if (thread == 0) y[place] = narrow<Y>(static_cast<A>(factor) * sum);
 }
 
@@ -75,13 +67,14 @@ __global__ void sum_columns(const T* x, Y* y, std::int64_t size, std::int64_t in
                      first = (place - row * chunks.count) * chunks.length,
                      last = chunks.length < size - first ? first + chunks.length : size;
   A sum[V] = {};
-  if (column < inner)
-#pragma unroll 4
-    for (std::int64_t k = first + warp; k < last; k += kWarps) {
-      const auto in = *reinterpret_cast<const Pack<T, V>*>(x + (row * size + k) * inner + column);
+  const T* from = x + row * size * inner + column;
+  const auto get = [&](std::int64_t k) { return bits_at<V>(from + k * inner, 0); };
+  const auto put = [&](std::int64_t, const PackBits<T, V>& bits) {
+    const auto in = bits.pack();
 #pragma unroll
-      for (int v = 0; v < V; ++v) sum[v] += widen(in.v[v]);
-    }
+    for (int v = 0; v < V; ++v) sum[v] += widen(in.v[v]);
+  };
+  if (column < inner) stream<kOfOne, std::int64_t>(first + warp, last, kWarps, get, put);
 #pragma unroll
   for (int v = 0; v < V; ++v) parts[warp][lane * V + v] = sum[v];
   __syncthreads();
@@ -110,7 +103,7 @@ bool aligned(const void* data) { return reinterpret_cast<std::uintptr_t>(data) %
 
 template <class T, class Y>
 void launch_rows(const T* x, Y* y, const Axes& e, const Chunks& chunks, double factor, Context& ctx) {
-  constexpr int V = 16 / sizeof(T), kBlock = static_cast<int>(kThreads);
+  constexpr int V = 16 / sizeof(T);
   const bool packed = aligned(x) && e.size % V == 0, by_warp = chunks.length <= 1024;
   const std::int64_t rows = e.outer * chunks.count, blocks = by_warp ? (rows + kWarps - 1) / kWarps : rows;
   const auto kernel = by_warp ? (packed ? sum_rows<T, Y, V, kWarp> : sum_rows<T, Y, 1, kWarp>)

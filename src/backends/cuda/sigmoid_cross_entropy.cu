@@ -3,8 +3,8 @@
 
 #include <cmath>
 
-#include "backends/cuda/block_sum.cuh"
 #include "backends/cuda/faults.cuh"
+#include "backends/cuda/group.cuh"
 #include "backends/cuda/loss_rows.cuh"
 #include "backends/cuda/register.hpp"
 
@@ -29,10 +29,7 @@ __global__ void row_losses(const T* logits, const std::int64_t* target, Accumula
 #pragma unroll
                     for (int k = 0; k < V; ++k) sum += softplus(c + k == t ? -x[k] : x[k]);
                   });
-    if constexpr (Threads::kWide)
-      sum = block_sum(sum);
-    else
-      sum = warp_sum(sum);
+    sum = group_sum<static_cast<int>(Threads::kLanes)>(sum);
     if (Threads::lane() != 0) continue;
     const bool is_column = t >= -1 && t < width;
     loss[row] = is_column ? sum : std::numeric_limits<A>::quiet_NaN();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "strata/ops/step.hpp"
 
-#include "backends/cuda/block_sum.cuh"
+#include "backends/cuda/group.cuh"
 #include "backends/cuda/register.hpp"
 #include "backends/cuda/step_batch.cuh"
 #include "backends/cuda/step_rules.cuh"
@@ -57,17 +57,17 @@ __global__ void __launch_bounds__(kThreads) lamb_moments(const __grid_constant__
     });
     x.save_moments(tensor, at);
   }
-  p = block_sum(p);
-  u = block_sum(u);
+  p = group_sum<kBlock>(p);
+  u = group_sum<kBlock>(u);
   if (threadIdx.x == 0) p_squared[blockIdx.x] = p, u_squared[blockIdx.x] = u;
 }
 
-// Σ of the entries of a tensor's blocks, in thread 0.
+// Σ of the entries of a tensor's blocks.
 template <class E, int Most, int PieceSize>
 __device__ double sum_of_pieces(const Batch<E, Most, PieceSize>& batch, int entry, const double* parts) {
   double sum = 0;
   for (unsigned i = batch.first[entry] + threadIdx.x; i < batch.first[entry + 1]; i += kThreads) sum += parts[i];
-  return block_sum(sum);
+  return group_sum<kBlock>(sum);
 }
 
 // lr · ratio of each tensor, a block a tensor.
@@ -211,9 +211,9 @@ __global__ void __launch_bounds__(kThreads) squares(const __grid_constant__ Norm
     const std::int64_t n = piece.end - piece.begin;
     return tensor.packed ? squares_of<V>(x + piece.begin, n) : squares_of<1>(x + piece.begin, n);
   };
-  const double sum = block_sum(tensor.type == DType::f32    ? of(static_cast<const float*>(tensor.data))
-                               : tensor.type == DType::bf16 ? of(static_cast<const __nv_bfloat16*>(tensor.data))
-                                                            : of(static_cast<const double*>(tensor.data)));
+  const double sum = group_sum<kBlock>(tensor.type == DType::f32    ? of(static_cast<const float*>(tensor.data))
+                                       : tensor.type == DType::bf16 ? of(static_cast<const __nv_bfloat16*>(tensor.data))
+                                                                    : of(static_cast<const double*>(tensor.data)));
   if (threadIdx.x == 0) parts[blockIdx.x] = sum;
 }
 

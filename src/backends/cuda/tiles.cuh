@@ -16,6 +16,7 @@ inline constexpr int kOfOne = 4, kOfTwo = 2;
 // put(i, get(i)) for i = first, first + step, … below end, U at a time.
 template <int U, class I, class Get, class Put>
 __device__ __forceinline__ void stream(I first, I end, I step, Get get, Put put) {
+#pragma unroll 1  // U are enough; unrolled further, loads were spread again
   for (I i = first; i < end; i += U * step) {
     decltype(get(i)) held[U];
 #pragma unroll
