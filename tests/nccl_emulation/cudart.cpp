@@ -235,7 +235,7 @@ cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stre
   return cudaSuccess;
 }
 cudaError_t cudaMemset(void* to, int value, size_t bytes) {
-  wait_for_device();
+  wait_for_device(chosen_device);
   std::memset(to, value, bytes);
   return cudaSuccess;
 }
