@@ -76,9 +76,11 @@ NcclCommunicator::~NcclCommunicator() {
   if (!leaving && !rank_->stopped()) drain();
   const std::lock_guard lock(rank_->mutex());
   if (leaving && !idle) rank_->break_down(fmt::format("group '{}' was left by an exception", name()));
-  if (comm_ == nullptr || !rank_->is_open(comm_)) return;
-  deregister();
-  rank_->close(comm_);
+  if (comm_ != nullptr && rank_->is_open(comm_)) {
+    deregister();
+    rank_->close(comm_);
+  }
+  for (const auto& event : in_flight_) event->release();  // nothing of it is on the device any more
 }
 
 void NcclCommunicator::drain() noexcept {
@@ -89,7 +91,6 @@ void NcclCommunicator::drain() noexcept {
       log(LogLevel::warning, "nccl", error.what());
     }
   }
-  in_flight_.clear();
 }
 
 void NcclCommunicator::deregister() noexcept {

@@ -24,8 +24,7 @@ bool NcclEvent::ready() {
     return false;
   }
   rank_->check(what_);
-  release();
-  return true;
+  return done_ = true;
 }
 
 void NcclEvent::wait() {
@@ -35,15 +34,17 @@ void NcclEvent::wait() {
 bool NcclEvent::release_if_done() noexcept {
   try {
     const std::lock_guard lock(mutex_);
-    if (!done_ && !rank_->stopped() && on_device_.ready() && !rank_->stopped()) release();
-    return done_;
+    if (!done_ && (rank_->stopped() || !on_device_.ready() || rank_->stopped())) return false;
+    done_ = true;
   } catch (const std::exception&) {
     return false;  // whoever waits gets the error
   }
+  release();
+  return true;
 }
 
-void NcclEvent::release() {
-  done_ = true;
+void NcclEvent::release() noexcept {
+  const std::lock_guard lock(mutex_);
   input_ = output_ = {};
 }
 

@@ -21,12 +21,13 @@ class NcclEvent final : public EventState {
   void wait() override;
   std::vector<Event> parts() const override { return {on_device_}; }
 
-  // Lets go of the tensors when the device is done; asks nobody else, throws nothing.
+  // By the communicator, on its own thread, since memory goes back to a backend that may be of one thread: whoever asks
+  // from elsewhere (a watchdog) frees nothing. True, and the tensors are let go of, when the device is done; asks
+  // nobody else, throws nothing.
   bool release_if_done() noexcept;
+  void release() noexcept;
 
  private:
-  void release();
-
   std::shared_ptr<NcclRank> rank_;
   ncclComm_t comm_;
   std::string what_;

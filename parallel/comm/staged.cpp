@@ -68,18 +68,25 @@ class StagedEvent final : public EventState {
     carried_.wait();
     finish();
   }
+  // By the communicator, on its own thread, since memory goes back to a backend that may be of one thread: whoever asks
+  // from elsewhere (a watchdog) frees nothing.
+  void release() noexcept {
+    const std::lock_guard lock(mutex_);
+    on_device_ = on_host_ = {};
+  }
 
  private:
   void finish() {
     const std::lock_guard lock(mutex_);
-    if (on_device_.defined()) stage_->bring_back(on_device_, on_host_);
-    on_device_ = on_host_ = {};
+    if (!done_ && on_device_.defined()) stage_->bring_back(on_device_, on_host_);
+    done_ = true;
   }
 
   std::shared_ptr<Stage> stage_;
   Event carried_;
   std::mutex mutex_;  // events are asked from any thread
   Tensor on_device_, on_host_;
+  bool done_ = false;
 };
 
 class StagedCommunicator final : public Communicator {
@@ -90,6 +97,7 @@ class StagedCommunicator final : public Communicator {
   // Left by an exception the others may never come: nothing is waited for.
   ~StagedCommunicator() override {
     if (std::uncaught_exceptions() == 0) drain();
+    for (const auto& event : in_flight_) event->release();
   }
 
   int rank() const override { return carrier_->rank(); }
@@ -110,7 +118,7 @@ class StagedCommunicator final : public Communicator {
   Event start(const Call& call) override { return start_batch({&call, 1}).front(); }
 
   std::vector<Event> start_batch(std::span<const Call> calls) override {
-    std::erase_if(in_flight_, [](const Event& event) { return over(event); });
+    std::erase_if(in_flight_, [](const auto& event) { return over(*event); });
     std::vector<Call> mirrors;
     for (const auto& call : calls) mirrors.push_back(mirror(call));
     std::vector<Event> carried;
@@ -150,24 +158,24 @@ class StagedCommunicator final : public Communicator {
   Event track(const Call& call, const Call& host, Event carried) {
     if (!lies_on_device(call.input) && !lies_on_device(call.output)) return carried;
     const bool comes_back = lies_on_device(call.output) && writes_output(call, rank());
-    Event event(
+    in_flight_.push_back(
         std::make_shared<StagedEvent>(stage_, std::move(carried), comes_back ? call.output : Tensor(), host.output));
-    in_flight_.push_back(event);
-    return event;
+    return Event(in_flight_.back());
   }
 
-  static bool over(const Event& event) {
+  static bool over(StagedEvent& event) {
     try {
-      return event.ready();
-    } catch (const std::exception&) {
-      return true;  // whoever waits for it gets the error
+      if (!event.ready()) return false;
+    } catch (const std::exception&) {  // whoever waits for it gets the error
     }
+    event.release();
+    return true;
   }
 
   void drain() noexcept {
     for (const auto& event : in_flight_) {
       try {
-        event.wait();
+        event->wait();
       } catch (const std::exception& error) {
         log(LogLevel::warning, "staged", error.what());
       }
@@ -176,7 +184,8 @@ class StagedCommunicator final : public Communicator {
 
   std::shared_ptr<Communicator> carrier_;
   std::shared_ptr<Stage> stage_;
-  std::list<Event> in_flight_;  // also those whose event was dropped: their results come back all the same
+  // Also those whose event was dropped: their results come back all the same.
+  std::list<std::shared_ptr<StagedEvent>> in_flight_;
 };
 
 }  // namespace

@@ -182,6 +182,20 @@ TEST_F(Nccl, AGroupThatIsLeftInOrderEndsAlone) {
   });
 }
 
+// A backend may be of one thread: memory goes back to it on the communicator's own, at its next call.
+TEST_F(Nccl, WhoAsksFromElsewhereFreesNothing) {
+  run_thread_ranks_or_throw(2, [](Communicator& carrier) {
+    testing::run_with_device(carrier, [&](Communicator& world) {
+      const Event event = world.all_reduce(ones(100'000));
+      const auto in_use = rank_device()->memory().in_use;
+      std::thread([&] { event.wait(); }).join();
+      EXPECT_EQ(rank_device()->memory().in_use, in_use);
+      world.all_reduce(ones(1)).wait();
+      EXPECT_LT(rank_device()->memory().in_use, in_use);
+    });
+  });
+}
+
 TEST_F(Nccl, RegistersABufferOnce) {
   run_thread_ranks_or_throw(2, [](Communicator& carrier) {
     testing::run_with_device(carrier, [&](Communicator& world) {
