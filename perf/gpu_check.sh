@@ -44,12 +44,13 @@ else
     cmake --build "$build" --parallel "$(nproc)" --target "${targets[@]}" || exit 4
   fi
 fi
+theirs=(env LD_LIBRARY_PATH="${LD_LIBRARY_PATH:-}") # Python and the machine's tools never meet the libraries that were carried here
 # CUDA's libraries where the loader does not look: beside a toolkit or in a Python environment.
 missing() { ldd "$bin/strata" 2>/dev/null | awk '/not found/ {print $1}'; }
 [ -z "$from" ] || export LD_LIBRARY_PATH=$from/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 if [ -n "$(missing)" ]; then
   export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-/nowhere}
-  site=$("$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))' 2>/dev/null || echo /nowhere)
+  site=$("${theirs[@]}" "$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))' 2>/dev/null || echo /nowhere)
   for folder in /usr/local/cuda*/lib64 /usr/local/cuda*/lib /usr/local/cuda*/targets/x86_64-linux/lib /usr/lib/x86_64-linux-gnu "$site"/nvidia/*/lib \
     "$site"/nvidia/*/*/lib ${from:+"$from/spare"}; do
     [ ! -d "$folder" ] || LD_LIBRARY_PATH+=:$folder
@@ -119,7 +120,7 @@ tests() {
 # What a device has in use while a command runs: of all its processes, in MiB.
 watch_memory() {
   command -v nvidia-smi > /dev/null || return 0
-  nvidia-smi --query-gpu=memory.used --format=csv,noheader,nounits -lms 250 > "$out/memory.txt" 2> /dev/null &
+  "${theirs[@]}" nvidia-smi --query-gpu=memory.used --format=csv,noheader,nounits -lms 250 > "$out/memory.txt" 2> /dev/null &
   watcher=$!
 }
 watched_memory() { # in $used
@@ -186,7 +187,7 @@ part_speed() {
   bench "ViT-L, patch dropout 0.5" 60 large_dropout "${fewer[@]}" --patch-dropout 0.5 --variant $large "${composed[@]}" "${repeats[@]}"
 }
 part_peer() {
-  if ! "$python" -c 'import torch' 2> /dev/null; then row "PyTorch" 0 "no torch on this machine"; return; fi
+  if ! "${theirs[@]}" "$python" -c 'import torch' 2> /dev/null; then row "PyTorch" 0 "no torch on this machine"; return; fi
   local device=$backend name report slow ours=$failed
   for slow in "" --compile; do
     for report in base base_dropout large large_dropout; do
@@ -195,9 +196,9 @@ part_peer() {
       case $report in large*) what=("${fewer[@]}" --variant $large) ;; esac
       case $report in *_dropout) what+=(--patch-dropout 0.5) ;; esac
       name="PyTorch ${slow:-eager}, $report"
-      run "$name" "${limit:-60}" "$python" "$peer/step_torch.py" --device "$device" --dtype bf16 "${what[@]}" ${slow:+"$slow"} ${small:+--warm-up 0 --repeats 1} \
+      run "$name" "${limit:-60}" "${theirs[@]}" "$python" "$peer/step_torch.py" --device "$device" --dtype bf16 "${what[@]}" ${slow:+"$slow"} ${small:+--warm-up 0 --repeats 1} \
         --json "$out/torch_${slow#--}_$report.json" || { failed=$ours; continue; } # what it cannot do is no failure of ours
-      row "$name" "$took" "$("$python" -c 'import json, sys
+      row "$name" "$took" "$("${theirs[@]}" "$python" -c 'import json, sys
 r = json.load(open(sys.argv[1])); m = r["memory"]
 print(f"""{r["seconds"]["step"]:.6f} s, {r["gflops_per_second"]["step"] / 1e3:.3f} TFLOP/s, {r["share_of_ceiling"]:.1%} of the ceiling; MiB: {m.get("peak", m["peak_rss"]) / 2**20:.0f} peak""")' \
         "$out/torch_${slow#--}_$report.json")"
@@ -261,7 +262,7 @@ finish() {
     for file in "$out/$report.json" "$out/torch__$report.json" "$out/torch_compile_$report.json"; do [ ! -f "$file" ] || side+=("$file"); done
     [ ${#side[@]} -gt 0 ] && command -v "$python" > /dev/null || continue
     echo
-    (cd "$out" && "$python" "$compare" --table "${side[@]##*/}")
+    (cd "$out" && "${theirs[@]}" "$python" "$compare" --table "${side[@]##*/}")
   done
   printf '\n%s\n' "$(cat "$out/table.txt")"
   echo "reports and logs: $out; $((SECONDS - begin)) s"
