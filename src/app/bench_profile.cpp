@@ -43,7 +43,9 @@ double pairs_of(const Context& ctx, const Tensor& q_offsets, const Tensor& k_off
   return sum;
 }
 
-bool is_product(const std::string& op) { return op == "matmul" || op == "linear" || op == "gelu_linear_backward"; }
+bool is_product(const std::string& op) {
+  return op == "matmul" || op == "linear" || op == "gelu_linear_backward" || op == "linear_parameters_backward";
+}
 bool is_attention(const std::string& op) { return op == "attention" || op == "attention_backward"; }
 
 double flops_of(const std::string& op, Inputs in, Outputs out, const Context& ctx) {
@@ -82,7 +84,7 @@ std::string key_of(const std::string& op, const void* value, Inputs in, Outputs 
 Profile::Profile(Context plain, ProfileRows rows, bool alone)
     : plain_(std::move(plain)), rows_by_(rows), alone_(alone) {}
 
-// GELU within a product is left out: what a library's product of these sizes takes is what is asked.
+// GELU and column sums within a product are left out: what a library's product of these sizes takes is what is asked.
 double Profile::alone_seconds(const Call& call) {
   const auto& [entry, op, in, out] = call;
   const auto run = [&](const auto& plain_op, Inputs inputs, Outputs outputs) {
@@ -95,6 +97,8 @@ double Profile::alone_seconds(const Call& call) {
   };
   if (entry.op == "linear" && has_gelu(entry.op, op)) return run(ops::Linear{}, in, out);
   if (entry.op == "gelu_linear_backward") return run(ops::Matmul{.weight = true}, in.first(2), out.first(1));
+  if (entry.op == "linear_parameters_backward")
+    return run(ops::Matmul{.transpose_a = true, .wide = true}, in, out.first(1));
   return seconds_alone(plain_, [&] { entry.run(op, in, out, plain_); });
 }
 

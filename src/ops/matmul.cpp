@@ -100,9 +100,16 @@ std::vector<Tensor> Linear::gradient(const GradientArgs& args) const {
   if (args.wants(1)) {
     if (!input.defined())
       input = gelu ? run1(args.ctx, Gelu{}, {dense(args.ctx, args.inputs[0].rows())}) : args.inputs[0].rows();
-    grads[1] = run1(args.ctx, Matmul{.transpose_a = true, .wide = true}, {dy, input}).reshape(weight.shape);
+    if (grads.size() > 2 && args.wants(2)) {
+      const auto both = run(args.ctx, LinearParametersBackward{}, {dy, input});
+      grads[1] = both[0].reshape(weight.shape);
+      grads[2] = both[1];
+    } else {
+      grads[1] = run1(args.ctx, Matmul{.transpose_a = true, .wide = true}, {dy, input}).reshape(weight.shape);
+    }
+  } else if (grads.size() > 2 && args.wants(2)) {
+    grads[2] = sum_to_suffix(args.ctx, dy, args.specs[2].shape);
   }
-  if (grads.size() > 2 && args.wants(2)) grads[2] = sum_to_suffix(args.ctx, dy, args.specs[2].shape);
   if (grads.size() > 3 && args.wants(3)) grads[3] = args.grad();
   return grads;
 }
@@ -114,6 +121,16 @@ std::vector<TensorSpec> GeluLinearBackward::infer(Specs inputs) const {
   expect_same_type(kName, x, dy);
   expect_shape(kName, dy, "dy", x.shape.with(-1, weight.shape[0]));
   return {x, x};
+}
+
+std::vector<TensorSpec> LinearParametersBackward::infer(Specs inputs) const {
+  expect_inputs(kName, inputs, 2, 2);
+  const TensorSpec &dy = inputs[0], &x = inputs[1];
+  expect_ndim(kName, dy, "dy", 2);
+  expect_shape(kName, x, "x", dy.shape.with(-1, x.shape[-1]));
+  expect_same_type(kName, x, dy);
+  const DType wide = accumulation_type(x.dtype);
+  return {{wide, {dy.shape[1], x.shape[1]}}, {wide, {dy.shape[1]}}};
 }
 
 Tensor matmul(Context& ctx, const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {

@@ -6,7 +6,7 @@
 namespace strata::conformance {
 namespace {
 
-using ops::GeluLinearBackward, ops::Linear, ops::Matmul;
+using ops::GeluLinearBackward, ops::Linear, ops::LinearParametersBackward, ops::Matmul;
 
 std::vector<OpCase> cases() {
   std::vector<OpCase> list;
@@ -102,6 +102,15 @@ std::vector<OpCase> cases() {
   backward("no rows", normal({0, 5}), normal({5, 10}), normal({0, 10}));
   backward("padded", normal({7, 5}).as(View::padded), normal({5, 10}), normal({7, 10}));
   backward("panels", normal({305, 48}), normal({48, 72}), normal({305, 72}));
+  const auto parameters = [&](std::string label, Input dy, Input x) {
+    list.push_back(OpCase(std::move(label), LinearParametersBackward{}, {std::move(dy), std::move(x)}).allow(product));
+  };
+  parameters("7 rows", normal({7, 5}), normal({7, 10}));
+  parameters("no rows", normal({0, 5}), normal({0, 10}));
+  parameters("one output", normal({9, 1}), normal({9, 16}));
+  parameters("padded", normal({7, 5}).as(View::padded), normal({7, 10}).as(View::padded));
+  parameters("aligned", normal({130, 48}), normal({130, 72}));
+  parameters("spaced", normal({40, 24}).as(View::spaced), normal({40, 16}).as(View::spaced));
   linear("large", normal({257, 130}), normal({99, 130}), normal({99}));
   list.push_back(OpCase("timing", Linear{}, {normal({4096, 768}), normal({3072, 768}), normal({3072})})
                      .types({DType::f32, DType::bf16})

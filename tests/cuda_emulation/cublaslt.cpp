@@ -25,7 +25,7 @@ struct Description : cublasLtMatmulDescOpaque_t {
   cudaDataType scale = CUDA_R_32F;
   cublasOperation_t a = CUBLAS_OP_N, b = CUBLAS_OP_N;
   cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;
-  const void* bias = nullptr;
+  void* bias = nullptr;  // or bias gradient
   cudaDataType bias_type = CUDA_R_32F;
 };
 
@@ -197,6 +197,13 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description
         if (kept != 0) sum += kept * read(from_c, lc.type, i + j * lc.ld);
         if (d.epilogue == CUBLASLT_EPILOGUE_BIAS) sum += read(d.bias, d.bias_type, i);
         write(to, ly.type, i + j * ly.ld, sum);
+      }
+    if (d.epilogue == CUBLASLT_EPILOGUE_BGRADB)
+      for (std::int64_t j = 0; j < n; ++j) {
+        double sum = 0;
+        for (std::int64_t p = 0; p < k; ++p)
+          sum += read(from_b, lb.type, d.b == CUBLAS_OP_N ? p + j * lb.ld : j + p * lb.ld);
+        write(d.bias, d.bias_type, j, sum);
       }
   }
   return CUBLAS_STATUS_SUCCESS;

@@ -47,6 +47,14 @@ struct GeluLinearBackward {
   std::vector<TensorSpec> infer(Specs inputs) const;
 };
 
+// What Linear's parameters get in backward, dy read once: (dy [T, out], x [T, in]) -> (dweight [out, in] = dyᵀ · x,
+// dbias [out] = the sum of dy's rows), both in the accumulation type. Both inputs may be row-dense views.
+struct LinearParametersBackward {
+  static constexpr std::string_view kName = "linear_parameters_backward";
+  static constexpr bool kStridedInputs = true;
+  std::vector<TensorSpec> infer(Specs inputs) const;
+};
+
 Tensor matmul(Context& ctx, const Tensor& a, const Tensor& b, bool transpose_a = false, bool transpose_b = false);
 
 }  // namespace strata::ops

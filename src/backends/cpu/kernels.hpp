@@ -26,4 +26,7 @@ void add_resample(KernelTable& table);
 void add_softmax(KernelTable& table);
 void add_step(KernelTable& table);
 
+// Of reduce.cpp, for products: the sums of x's columns. x dense [n, C], f32 or bf16; sums f32 [C].
+void column_sums(const Tensor& x, const Tensor& sums, Context& ctx);
+
 }  // namespace strata::cpu

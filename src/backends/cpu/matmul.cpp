@@ -253,6 +253,11 @@ void gelu_linear_backward(const ops::GeluLinearBackward&, Inputs in, Outputs out
   for (std::size_t i = 0; i < 2; ++i) narrow_into(ctx, wide[i], out[i]);
 }
 
+void linear_parameters_backward(const ops::LinearParametersBackward&, Inputs in, Outputs out, Context& ctx) {
+  matmul({.transpose_a = true, .wide = true}, in, out.first(1), ctx);
+  column_sums(ops::dense(ctx, in[0]), out[1], ctx);
+}
+
 // --- predicates
 
 template <DType T, class Op>
@@ -275,6 +280,10 @@ void add_matmul(KernelTable& table) {
   table.add<ops::Matmul>("oneDNN matmul bf16", matmul, in_type<DType::bf16>);
   table.add<ops::Linear>("oneDNN matmul f32", linear, serves_linear<DType::f32>);
   table.add<ops::Linear>("oneDNN matmul bf16", linear, serves_linear<DType::bf16>);
+  table.add<ops::LinearParametersBackward>("oneDNN matmul f32", linear_parameters_backward,
+                                           in_type<DType::f32, ops::LinearParametersBackward>);
+  table.add<ops::LinearParametersBackward>("oneDNN matmul bf16", linear_parameters_backward,
+                                           in_type<DType::bf16, ops::LinearParametersBackward>);
   table.add<ops::GeluLinearBackward>("oneDNN matmul f32", gelu_linear_backward, in_type<DType::f32>);
   table.add<ops::GeluLinearBackward>("oneDNN matmul bf16", gelu_linear_backward, in_type<DType::bf16>);
 }

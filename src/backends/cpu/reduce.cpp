@@ -101,6 +101,10 @@ void expand(const ops::Expand& op, Inputs in, Outputs out, Context& ctx) {
 
 }  // namespace
 
+void column_sums(const Tensor& x, const Tensor& sums, Context& ctx) {
+  (x.dtype() == DType::f32 ? reduce<float> : reduce<std::uint16_t>)({.wide = true}, {&x, 1}, {&sums, 1}, ctx);
+}
+
 void add_reduce(KernelTable& table) {
   add_both<ops::Reduce>(table, reduce<float>, reduce<std::uint16_t>);
   add_both<ops::Expand>(table, expand<float>, expand<std::uint16_t>);

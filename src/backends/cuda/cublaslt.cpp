@@ -69,11 +69,11 @@ using Choice = ProductChoices::Choice;
 Key key_of(const Product& p) {
   const auto flag = [](bool on, int bit) { return on ? 1 << bit : 0; };
   const int form = flag(p.transpose_a, 0) | flag(p.transpose_b, 1) | flag(p.bias != nullptr, 2) |
-                   flag(p.residual != nullptr, 3) | flag(p.residual == p.y, 4);
+                   flag(p.residual != nullptr, 3) | flag(p.residual == p.y, 4) | flag(p.column_sums != nullptr, 5);
   const int types = static_cast<int>(p.in) * 64 + static_cast<int>(p.out) * 8 + static_cast<int>(p.bias_type);
   // A null pointer is aligned to everything.
-  const auto least = std::min(
-      {alignment_of(p.a), alignment_of(p.b), alignment_of(p.y), alignment_of(p.bias), alignment_of(p.residual)});
+  const auto least = std::min({alignment_of(p.a), alignment_of(p.b), alignment_of(p.y), alignment_of(p.bias),
+                               alignment_of(p.residual), alignment_of(p.column_sums)});
   return {p.m, p.n, p.k, p.batches, form, p.lda, p.ldb, p.ldy, p.residual != nullptr ? p.ld_residual : 0, types, least};
 }
 
@@ -92,6 +92,11 @@ struct Call {
       set(description, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
       set(description, CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.bias);
       set(description, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, type_of(p.bias_type));
+    }
+    if (p.column_sums != nullptr) {  // cuBLASLt's b is our a: its sums over what is summed, one a column of the result
+      set(description, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BGRADB);
+      set(description, CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.column_sums);
+      set(description, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, type_of(p.out));
     }
     if (p.transpose_b)
       describe(a, p.in, p.k, p.n, p.ldb, p, p.batch_b);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Products go to cuBLASLt; where it has no algorithm (odd alignments, nothing to sum, f64 with a bias), a tiled kernel
-// of this file serves. GELU within a product is formed before it: cuBLASLt's own is the tanh approximation, ours is
-// exact.
+// of this file serves. Bias and residual are added there, bias gradients come from the product of the weight's gradient.
+// GELU within a product is formed before it: cuBLASLt's own is the tanh approximation, ours is exact.
 #include "backends/cuda/gelu.hpp"
 #include "backends/cuda/launch.cuh"
 #include "backends/cuda/product.hpp"
@@ -155,6 +155,28 @@ void gelu_linear_backward(const ops::GeluLinearBackward&, Inputs in, Outputs out
   activate(in[2], out[0], out[1], ctx);
 }
 
+void linear_parameters_backward(const ops::LinearParametersBackward&, Inputs in, Outputs out, Context& ctx) {
+  Product p;
+  p.m = out[0].dim(0);
+  p.n = out[0].dim(1);
+  p.k = in[0].dim(0);
+  p.transpose_a = true;
+  p.in = in[0].dtype();
+  p.out = p.bias_type = out[0].dtype();
+  p.a = in[0].raw();
+  p.b = in[1].raw();
+  p.y = out[0].raw();
+  p.lda = in[0].stride(0);
+  p.ldb = in[1].stride(0);
+  p.ldy = p.n;
+  p.column_sums = out[1].raw();
+  const bool both = p.m > 0 && p.n > 0 && p.in != DType::f64 && multiply_with_cublaslt(p, ctx);
+  if (both) return;
+  p.column_sums = nullptr;
+  multiply(p, ctx);
+  column_sums(ops::dense(ctx, in[0]), out[1], ctx);
+}
+
 bool floating(const auto&, Specs inputs) { return is_floating(inputs[0].dtype); }
 
 }  // namespace
@@ -162,6 +184,8 @@ bool floating(const auto&, Specs inputs) { return is_floating(inputs[0].dtype); 
 void register_matmul(KernelTable& table) {
   table.add<ops::Matmul>("cuBLASLt", matmul, floating<ops::Matmul>);
   table.add<ops::Linear>("cuBLASLt", linear, floating<ops::Linear>);
+  table.add<ops::LinearParametersBackward>("cuBLASLt", linear_parameters_backward,
+                                           floating<ops::LinearParametersBackward>);
   table.add<ops::GeluLinearBackward>("cuBLASLt", gelu_linear_backward, floating<ops::GeluLinearBackward>);
 }
 

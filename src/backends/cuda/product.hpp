@@ -24,9 +24,14 @@ struct Product {
   DType bias_type = DType::f32;
   const void* residual = nullptr;
   std::int64_t ld_residual = 0;
+  void* column_sums = nullptr;  // of a as stored, [M] in the type of y, where a is transposed; null: not wanted
 };
 
-// cuBLASLt. False where it knows no algorithm: the own kernel serves then.
+// reduce.cu: the sums of x's columns, x dense.
+void column_sums(const Tensor& x, const Tensor& sums, Context& ctx);
+
+// cuBLASLt. False where it knows no algorithm: the own kernel serves then, or, where it was asked for column sums, the
+// product without them.
 bool multiply_with_cublaslt(const Product& product, Context& ctx);
 
 }  // namespace strata::cuda

@@ -5,6 +5,7 @@
 #include "strata/ops/reduce.hpp"
 
 #include "backends/cuda/group.cuh"
+#include "backends/cuda/product.hpp"
 #include "backends/cuda/register.hpp"
 #include "backends/cuda/tiles.cuh"
 
@@ -197,6 +198,10 @@ void expand(const ops::Expand& op, Inputs in, Outputs out, Context& ctx) {
 }
 
 }  // namespace
+
+void column_sums(const Tensor& x, const Tensor& sums, Context& ctx) {
+  reduce({.wide = true}, {&x, 1}, {&sums, 1}, ctx);
+}
 
 void register_reduce(KernelTable& table) {
   table.add<ops::Reduce>("cuda", reduce, serves::anything);

@@ -57,6 +57,16 @@ void linear(const ops::Linear& op, Inputs in, Outputs out, Context& ctx) {
   store(out[0], y);
 }
 
+void linear_parameters_backward(const ops::LinearParametersBackward&, Inputs in, Outputs out, Context&) {
+  const Values dy = load(in[0]), x = load(in[1]);
+  const std::int64_t rows = in[0].dim(0), outputs = in[0].dim(1), inputs = in[1].dim(1);
+  Values dweight(at(outputs * inputs), 0), dbias(at(outputs), 0);
+  multiply(dy.data(), x.data(), dweight.data(), outputs, inputs, rows, true, false);
+  for (std::int64_t i = 0; i < rows * outputs; ++i) dbias[at(i % outputs)] += dy[at(i)];
+  store(out[0], dweight);
+  store(out[1], dbias);
+}
+
 void gelu_linear_backward(const ops::GeluLinearBackward&, Inputs in, Outputs out, Context&) {
   const Values dy = load(in[0]), weight = load(in[1]), x = load(in[2]);
   const auto [count, width] = rows_of(out[0].shape());
@@ -73,6 +83,7 @@ void register_matmul(KernelTable& table) {
   table.add<ops::Matmul>("reference", matmul, floating);
   table.add<ops::Linear>("reference", linear, floating);
   table.add<ops::GeluLinearBackward>("reference", gelu_linear_backward, floating);
+  table.add<ops::LinearParametersBackward>("reference", linear_parameters_backward, floating);
 }
 
 }  // namespace strata::reference
