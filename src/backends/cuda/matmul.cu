@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Products go to cuBLASLt; where it has no algorithm (odd alignments, nothing to sum, f64 with a bias), a tiled kernel
-// of this file serves. Bias and residual are added there, bias gradients come from the product of the weight's gradient.
-// GELU within a product is formed before it: cuBLASLt's own is the tanh approximation, ours is exact.
+// of this file serves. Bias and residual are added there, bias gradients come from the product of the weight's
+// gradient. GELU within a product is formed before it: cuBLASLt's own is the tanh approximation, ours is exact.
 #include "backends/cuda/gelu.hpp"
 #include "backends/cuda/launch.cuh"
 #include "backends/cuda/product.hpp"
