@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 MACHINE = (("machine", "processor"), ("machine", "instruction set"), ("machine", "CUDA device 0"), ("settings", "threads"), ("build", "type"))
 NOT_SETTINGS = {"threads", "repeats", "json", "warm_up"}
-DEFAULTS = {"studies": 1}  # of reports from before there was such a setting
+DEFAULTS = {"exact": True, "studies": 1}  # of reports from before there was such a setting
 SECONDS = ("forward", "backward", "clipping", "optimizer", "step")
 BYTES = ("peak", "reserved", "peak_rss")
 UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}

@@ -73,6 +73,7 @@ Json settings_of(const BenchOptions& o, const BenchResult& r) {
           {"patch_dropout", o.patch_dropout},
           {"checkpointing", o.checkpointing},
           {"optimizer", o.optimizer},
+          {"exact", !o.inexact},
           {"repeats", static_cast<int>(totals_of(r).size())},
           {"warmup", o.warmup}};
 }

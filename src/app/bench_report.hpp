@@ -20,7 +20,7 @@ struct BenchOptions {
   std::int64_t studies = 1, scans = 1, max_scans = -1;  // -1: the variant's
   int threads = 0, repeats = 0, warmup = -1;            // 0 and -1: enough for what it runs on
   double patch_dropout = 0;
-  bool no_ceiling = false, profile = false, composition = false, dry_run = false;
+  bool no_ceiling = false, profile = false, composition = false, dry_run = false, inexact = false;
   std::string json;  // a file, "-" for standard output, empty for none
 };
 

@@ -42,7 +42,8 @@ TrainingCase case_of(const BenchOptions& options) {
 // On a backend of its own: blocks that products leave in an allocator's cache are not the step's.
 std::optional<Ceiling> ceiling_of(const BenchOptions& options, const TrainingCase& what) {
   if (options.no_ceiling) return {};
-  return product_ceiling(wire_backend(options.backend, {.threads = options.threads}), what.dtype, what.config.width);
+  return product_ceiling(wire_backend(options.backend, {.threads = options.threads, .exact = !options.inexact}),
+                         what.dtype, what.config.width);
 }
 
 // Up to that many steps; on a device no more than take kLongest seconds, but one.
@@ -81,8 +82,9 @@ void profile_steps(const BenchOptions& options, const WiredBackend& wired, Profi
 void measure(const BenchOptions& options, const TrainingCase& what, ProfileRows rows, BenchResult& result) {
   result.before = ceiling_of(options, what);
   if (!options.no_ceiling || options.composition)
-    result.bandwidth = copy_bandwidth(wire_backend(options.backend, {.threads = options.threads}));
-  const WiredBackend wired = wire_backend(options.backend, {.threads = options.threads});
+    result.bandwidth =
+        copy_bandwidth(wire_backend(options.backend, {.threads = options.threads, .exact = !options.inexact}));
+  const WiredBackend wired = wire_backend(options.backend, {.threads = options.threads, .exact = !options.inexact});
   Context ctx = wired.context();
   BenchTraining training(ctx, what);
   time_steps(options, training, ctx, result);
@@ -117,7 +119,7 @@ void bench(BenchOptions options, ProfileRows rows) {
   if (options.repeats == 0) options.repeats = result.host ? 5 : 20;
   if (options.warmup < 0) options.warmup = result.host ? 1 : 5;  // a device also chooses algorithms, and its clock
   if (result.host) {
-    const WiredBackend wired = wire_backend(options.backend, {.threads = options.threads});
+    const WiredBackend wired = wire_backend(options.backend, {.threads = options.threads, .exact = !options.inexact});
     result.threads = wired.backend()->name() == "cpu" ? cpu_thread_count(*wired.backend()) : 1;
   }
   result.prediction = predict_training(options.backend, options.threads, what);
@@ -141,10 +143,11 @@ void add_options(CLI::App& parser, BenchOptions& o) {
       ->check(CLI::PositiveNumber);
   parser.add_option("--warmup", o.warmup, "steps before them, 0 where one takes minutes; default: 1, on a device 5")
       ->check(CLI::NonNegativeNumber);
-  parser.add_option("--backend", o.backend, "default: the first that `strata info` lists")->type_name("NAME");
+  parser.add_option("--backend", o.backend, "default: cuda where there is a device, else cpu")->type_name("NAME");
   parser.add_option("--json", o.json, "also write the report as JSON; - for standard output")->type_name("FILE");
   parser.add_flag("--composition", o.composition,
                   "what the step would take were each op as fast as alone, or as a copy");
+  parser.add_flag("--inexact", o.inexact, "on a device: attention adds up gradients in any order, as exact=false does");
   parser.add_flag("--no-ceiling", o.no_ceiling, "do not measure the fastest products beside it");
 }
 
