@@ -142,6 +142,9 @@ class TrainingJob {
   void report_graphs() const {
     const auto& done = graphs_.statistics();
     if (!run_.graphs || world_.rank() != 0) return;
+    if (backend_.backend()->recorder() == nullptr)
+      return log(LogLevel::info, "train",
+                 fmt::format("graphs: {} records nothing, steps ran as ever", backend_.backend()->name()));
     log(LogLevel::info, "train",
         fmt::format("graphs: {} steps replayed, {} recorded, {} plain ({} went another way){}", done.replayed,
                     done.recorded, done.plain, done.diverged,
