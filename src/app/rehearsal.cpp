@@ -196,7 +196,8 @@ Rehearsal rehearse(const RunConfig& run, const RehearsalOptions& options) {
 
   data::Loader loader({{std::make_shared<MadeUpStudies>(run, visual, r.scans)}}, loader_options(run, options.ranks));
   plan(loader, r);
-  optim::Optimizer optimizer(optimizer_config(run.optim), objective.trainable_parameters(), optimizer_rules(run.optim));
+  optim::Optimizer optimizer(optimizer_config(run.optim, run.seed), objective.trainable_parameters(),
+                             optimizer_rules(run.optim));
   std::optional<optim::Ema> ema;
   if (run.optim.ema > 0) ema.emplace(ctx, objective.trainable_parameters());
   RehearsedBatch global(run.train.batch);

@@ -153,6 +153,9 @@ Schema<OptimSettings> optim_schema() {
           {.help = "of matrices; never of biases, norms and temperatures", .least = 0});
   s.field("momentum", &S::momentum, {.help = "of sgd", .least = 0, .below = 1});
   s.field("text_lr_scale", &S::text_lr_scale, {.help = "the text tower's learning rate over the others'", .above = 0});
+  s.choice("rounding", &S::rounding,
+           {{"nearest", optim::Rounding::nearest}, {"stochastic", optim::Rounding::stochastic}},
+           {.help = "of weights to bf16 behind each step; in models of other types it changes nothing"});
   s.field("clip", &S::clip, {.help = "largest norm of the gradient, which is scaled down to it; 0: any", .least = 0});
   s.choice(
       "schedule", &S::schedule,

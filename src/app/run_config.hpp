@@ -95,6 +95,7 @@ struct OptimSettings {
   optim::Algorithm algorithm = optim::Algorithm::adamw;
   double lr = 5e-4, beta1 = 0.9, beta2 = 0.95, eps = 1e-6, weight_decay = 0.2, momentum = 0.9;
   double text_lr_scale = 1;
+  optim::Rounding rounding = optim::Rounding::nearest;
   double clip = 0;  // largest norm of the gradient; 0: none
   optim::ScheduleKind schedule = optim::ScheduleKind::cosine;
   double end_lr = 0;
@@ -163,7 +164,7 @@ models::HierarchicalVit3dConfig visual_config(const ModelSettings& settings);
 models::BertConfig text_config(const TextSettings& settings, std::int64_t vocabulary, std::int64_t joint_width);
 std::vector<engine::ReportPart> report_parts(const TextSettings& settings);
 objectives::ImageTextOptions objective_options(const ObjectiveSettings& settings);
-optim::OptimizerConfig optimizer_config(const OptimSettings& settings);
+optim::OptimizerConfig optimizer_config(const OptimSettings& settings, std::uint64_t seed);
 std::vector<optim::GroupRule> optimizer_rules(const OptimSettings& settings);  // no decay; the text tower's rate
 optim::ScheduleConfig schedule_config(const OptimSettings& settings, std::int64_t steps);
 data::PackingRule packing_rule(const RunConfig& run);  // tokens as they are behind patch dropout

@@ -140,13 +140,15 @@ objectives::ImageTextOptions objective_options(const ObjectiveSettings& settings
   return options;
 }
 
-optim::OptimizerConfig optimizer_config(const OptimSettings& settings) {
+optim::OptimizerConfig optimizer_config(const OptimSettings& settings, std::uint64_t seed) {
   optim::OptimizerConfig config;
   config.algorithm = settings.algorithm;
   config.beta1 = settings.beta1;
   config.beta2 = settings.beta2;
   config.eps = settings.eps;
   if (settings.algorithm == optim::Algorithm::sgd) config.momentum = settings.momentum;
+  config.rounding = settings.rounding;
+  config.seed = seed;
   return config;
 }
 

@@ -95,7 +95,8 @@ class TrainingJob {
         model_(build_model(ctx_, run_, vocabulary_, vocabulary_.empty())),
         loader_(train_sets_, loader_options(run_, world, buffer_memory(backend_.backend()))),
         steps_(total_steps(run_.train, loader_.mixture().studies())),
-        optimizer_(optimizer_config(run_.optim), model_.objective->trainable_parameters(), optimizer_rules(run_.optim)),
+        optimizer_(optimizer_config(run_.optim, run_.seed), model_.objective->trainable_parameters(),
+                   optimizer_rules(run_.optim)),
         devices_(open_device_world(world, run_.graphs ? graphs_.backend() : backend_.backend(), run_.comm)),
         global_(*devices_),
         sync_(*devices_, model_.objective->trainable_parameters()) {
@@ -249,6 +250,7 @@ class TrainingJob {
                  fmt::format("the checkpoint has seen {} studies in {} steps, which are not {} a step",
                              facts->loader.position, facts->step, run_.train.batch),
                  "resume with the same train.batch, or begin a new run with model.start=weights");
+    optimizer_.restore_copies(ctx_);
     loader_.seek(facts->loader);
     trainer_->set_steps_done(facts->step);
     seconds_before_ = facts->seconds;

@@ -11,12 +11,6 @@
 namespace strata::nn {
 namespace {
 
-std::uint64_t name_hash(const std::string& name) {  // FNV-1a
-  std::uint64_t hash = 0xcbf29ce484222325ull;
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
-  return hash;
-}
-
 double standard_normal_cdf(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
 
 double draw(const Init& init, double uniform) {
@@ -46,6 +40,12 @@ Tensor host_from(const Shape& shape, const std::vector<double>& values) {
 }
 
 }  // namespace
+
+std::uint64_t name_hash(const std::string& name) {  // FNV-1a
+  std::uint64_t hash = 0xcbf29ce484222325ull;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
+  return hash;
+}
 
 // Starts from the asymptotic form of Winitzki and refines it by Newton steps on erf, whose derivative is
 // 2/sqrt(pi)·exp(−x²).

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "strata/base/error.hpp"
 #include "strata/ops/copy.hpp"
 #include "strata/ops/step.hpp"
@@ -40,12 +42,19 @@ void Ema::update(Context& ctx, double decay) {
 }
 
 void Ema::swap(Context& ctx) {
+  copies_.resize(parameters_.size());
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const auto& p = *parameters_[i];
     const Tensor weights = ops::run1(ctx, ops::Copy{}, {p.master()});
     ops::run_into(ctx, ops::Copy{}, {averages_[i]}, {p.master()});
     ops::run_into(ctx, ops::Copy{}, {weights}, {averages_[i]});
-    if (p.has_master()) ops::run_into(ctx, ops::Cast{p.value().dtype()}, {p.master()}, {p.value()});
+    if (!p.has_master()) continue;
+    if (swapped_) {  // as it was, however it had been rounded
+      ops::run_into(ctx, ops::Copy{}, {std::exchange(copies_[i], {})}, {p.value()});
+    } else {
+      copies_[i] = ops::run1(ctx, ops::Copy{}, {p.value()});
+      ops::run_into(ctx, ops::Cast{p.value().dtype()}, {p.master()}, {p.value()});
+    }
   }
   swapped_ = !swapped_;
 }

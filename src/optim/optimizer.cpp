@@ -11,6 +11,7 @@
 
 #include "optim/names.hpp"
 #include "strata/base/error.hpp"
+#include "strata/ops/rounding.hpp"
 #include "strata/ops/step.hpp"
 
 namespace strata::optim {
@@ -93,6 +94,17 @@ struct StepCall {
   }
   std::int64_t columns() const { return static_cast<std::int64_t>(hyper.size() / rows.size()); }
 };
+
+// Into the tensor that is there, so that a captured step finds it again.
+template <class T>
+void refresh(Context& ctx, Tensor& kept, const std::vector<T>& values, std::int64_t columns) {
+  const Shape shape{static_cast<std::int64_t>(values.size()) / columns, columns};
+  if (!kept.defined() || kept.shape() != shape) {
+    kept = ctx.tensor(values, shape);
+    return;
+  }
+  ctx.backend().copy(kept.raw(), kept.device(), values.data(), Device{}, kept.bytes(), ctx.stream());
+}
 
 bool has_second_moment(Algorithm algorithm) { return algorithm != Algorithm::sgd && algorithm != Algorithm::lion; }
 
@@ -221,13 +233,46 @@ std::vector<double> Optimizer::hyper_row(const StepValues& values, std::size_t i
   return {};
 }
 
-void Optimizer::upload_hyper(Context& ctx, const std::vector<double>& values, std::int64_t columns) {
-  const Shape shape{static_cast<std::int64_t>(values.size()) / columns, columns};
-  if (!hyper_.defined() || hyper_.shape() != shape) {
-    hyper_ = ctx.tensor(values, shape);
-    return;
+bool Optimizer::draws_copy(std::size_t i, const ShareTensors& tensors) const {
+  if (config_.rounding != Rounding::stochastic || !tensors.copy.defined()) return false;
+  if (tensors.copy.dtype() != DType::bf16 || tensors.master.dtype() != DType::f32) return false;
+  const auto& p = *shares_[i].parameter;
+  STRATA_CHECK(p.placement().is_whole(), usage, "optim",
+               fmt::format("stochastic rounding was given a placed part of {}", p.name()),
+               "use rounding to nearest, or a plan that keeps parameters whole");
+  return true;
+}
+
+// A parameter's stream is its name's and the step its own count, so that numbers depend neither on the ranks nor on
+// what else is trained.
+void Optimizer::draw_copies(Context& ctx, const std::vector<std::size_t>& indexes,
+                            const std::vector<ShareTensors>& tensors) {
+  if (indexes.empty()) return;
+  std::vector<std::int64_t> draws;
+  std::vector<Tensor> inputs{Tensor()}, outputs;
+  for (std::size_t k = 0; k < indexes.size(); ++k) {
+    const Share& share = shares_[indexes[k]];
+    draws.insert(draws.end(),
+                 {static_cast<std::int64_t>(nn::name_hash(share.parameter->name())), steps(indexes[k]), share.begin});
+    inputs.push_back(tensors[k].master);
+    outputs.push_back(tensors[k].copy);
   }
-  ctx.backend().copy(hyper_.raw(), hyper_.device(), values.data(), Device{}, hyper_.bytes(), ctx.stream());
+  refresh(ctx, draws_, draws, 3);
+  inputs[0] = draws_;
+  ops::run_into(ctx, ops::RoundStochastically{{config_.seed, RandomPurpose::rounding}}, inputs, outputs);
+}
+
+void Optimizer::restore_copies(Context& ctx) {
+  std::vector<std::size_t> indexes;
+  std::vector<ShareTensors> tensors;
+  for (std::size_t i = 0; i < shares_.size(); ++i) {
+    if (steps(i) == 0) continue;  // as they were assigned
+    ShareTensors own = tensors_of(i);
+    if (!draws_copy(i, own)) continue;
+    indexes.push_back(i);
+    tensors.push_back(std::move(own));
+  }
+  draw_copies(ctx, indexes, tensors);
 }
 
 void Optimizer::step(Context& ctx, const StepValues& values, const Tensor& factor) {
@@ -251,21 +296,30 @@ void Optimizer::step(Context& ctx, const StepValues& values, const Tensor& facto
 
   StepCall call;
   call.inputs = {Tensor(), factor.defined() ? factor : one_};
+  std::vector<std::size_t> drawn;
+  std::vector<ShareTensors> drawn_tensors;
   const bool with_copies = std::ranges::any_of(tensors, [](const ShareTensors& t) { return t.copy.defined(); });
   for (std::size_t k = 0; k < indexes.size(); ++k) {
     const auto i = indexes[k];
     create_state(ctx, i, tensors[k].master.dtype());
     ++steps(i);
+    ShareTensors own = tensors[k];
+    if (draws_copy(i, own)) {
+      drawn.push_back(i);
+      drawn_tensors.push_back(own);
+      own.copy = {};
+    }
     const auto& [first, second] = moments_[i];
     if (has_second_moment(config_.algorithm))
-      call.add(hyper_row(values, i), tensors[k], {first, second}, with_copies);
+      call.add(hyper_row(values, i), own, {first, second}, with_copies);
     else
-      call.add(hyper_row(values, i), tensors[k], {first}, with_copies);
+      call.add(hyper_row(values, i), own, {first}, with_copies);
   }
-  upload_hyper(ctx, call.hyper, call.columns());
+  refresh(ctx, hyper_, call.hyper, call.columns());
   call.inputs[0] = hyper_;
   with_op(config_, call.groups, call.copies,
           [&](const auto& op) { ops::run_into(ctx, op, call.inputs, call.outputs); });
+  draw_copies(ctx, drawn, drawn_tensors);
 }
 
 }  // namespace strata::optim

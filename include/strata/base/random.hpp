@@ -26,6 +26,7 @@ enum class RandomPurpose : std::uint32_t {
   mixture = 10,        // where the sequence of sets begins
   patient_split = 11,  // train, val or test
   bootstrap = 12,      // studies of a resample
+  rounding = 13,       // stochastic, of bf16 compute copies
   test = 1000,
 };
 

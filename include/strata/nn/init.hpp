@@ -29,6 +29,9 @@ struct Init {
   static Init uniform(double bound) { return {Kind::uniform, bound}; }
 };
 
+// A parameter's stream of random numbers, by its name.
+std::uint64_t name_hash(const std::string& name);
+
 // The values a tensor of `count` elements starts with.
 std::vector<double> initial_values(const Init& init, std::uint64_t seed, const std::string& name, std::int64_t count);
 

@@ -26,7 +26,8 @@ class Ema {
   void update(Context& ctx, double decay);  // while swapped: usage error
   std::int64_t updates() const { return *updates_.data<std::int64_t>(); }
 
-  // Exchanges averages and weights, contents and not memory, so every view stays valid; again to bring them back.
+  // Exchanges averages and weights, contents and not memory, so every view stays valid; again to bring them back, bit
+  // for bit. Compute copies of weights are kept meanwhile.
   void swap(Context& ctx);
   bool swapped() const { return swapped_; }
 
@@ -43,6 +44,7 @@ class Ema {
  private:
   std::vector<nn::ParameterPtr> parameters_;
   std::vector<Tensor> averages_;
+  std::vector<Tensor> copies_;  // of the weights, while the averages are in the model
   Tensor updates_;
   bool swapped_ = false;
 };

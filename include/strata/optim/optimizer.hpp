@@ -24,6 +24,9 @@ namespace strata::optim {
 
 enum class Algorithm : std::uint8_t { adamw, adam, sgd, lion, lamb };
 
+// How bf16 compute copies come of f32 masters. Stochastic: ops/rounding.hpp; another pass over masters and copies.
+enum class Rounding : std::uint8_t { nearest, stochastic };
+
 std::string_view name_of(Algorithm algorithm);
 Algorithm parse_algorithm(std::string_view name);  // unknown name: usage error with the nearest one
 
@@ -36,6 +39,8 @@ struct OptimizerConfig {
   bool nesterov = false;               // sgd; needs momentum and no dampening
   bool always_adapt =
       false;  // lamb: trust ratio also for parameters without weight decay, where it is 1 otherwise (as timm)
+  Rounding rounding = Rounding::nearest;
+  std::uint64_t seed = 0;  // of stochastic rounding
 };
 
 struct StepValues {
@@ -89,10 +94,13 @@ class Optimizer {
   std::vector<Tensor> gradients() const;  // flat views; an active parameter without gradient: usage error that names it
 
   // One step. `factor` f64 [1] on the device multiplies every gradient; 0 leaves all memory as it is (the
-  // step is counted all the same); undefined: 1.
+  // step is counted all the same, and copies that are rounded stochastically are drawn anew); undefined: 1. Stochastic
+  // rounding of a parameter whose placement is a part of it: usage error (a share may be a part).
   void step(Context& ctx, const StepValues& values, const Tensor& factor = {});
   void step(Context& ctx, const StepValues& values, const Tensor& factor, std::span<const ShareTensors> tensors);
   void clear_gradients() const;
+  // Draws stochastically rounded copies as the last step left them: after masters and state came from a checkpoint.
+  void restore_copies(Context& ctx);
 
   // Before the first step there is none, unless made here (to read a checkpoint into it). Adds what is missing, as
   // zeros.
@@ -107,16 +115,17 @@ class Optimizer {
   void create_state(Context& ctx, std::size_t share, DType type);
   ShareTensors tensors_of(std::size_t share) const;
   std::vector<double> hyper_row(const StepValues& values, std::size_t share) const;
-  void upload_hyper(Context& ctx, const std::vector<double>& values, std::int64_t columns);
+  bool draws_copy(std::size_t share, const ShareTensors& tensors) const;  // this share's copy is rounded stochastically
+  void draw_copies(Context& ctx, const std::vector<std::size_t>& indexes, const std::vector<ShareTensors>& tensors);
   std::int64_t& steps(std::size_t share) const;
 
   OptimizerConfig config_;
   std::vector<Share> shares_;
   std::vector<GroupSettings> settings_;
   std::vector<Moments> moments_;
-  bool created_ = false;  // create_state was asked for
-  Tensor steps_;          // i64 [shares] on the host: a share frozen for a while counts its own
-  Tensor hyper_, one_;    // on the device, kept so that a captured step finds them again
+  bool created_ = false;        // create_state was asked for
+  Tensor steps_;                // i64 [shares] on the host: a share frozen for a while counts its own
+  Tensor hyper_, one_, draws_;  // on the device, kept so that a captured step finds them again
 };
 
 }  // namespace strata::optim

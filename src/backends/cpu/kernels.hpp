@@ -23,6 +23,7 @@ void add_patches(KernelTable& table);
 void add_reduce(KernelTable& table);
 void add_regroup(KernelTable& table);
 void add_resample(KernelTable& table);
+void add_rounding(KernelTable& table);
 void add_softmax(KernelTable& table);
 void add_step(KernelTable& table);
 

@@ -22,6 +22,7 @@ KernelTable make_cpu_table() {
   cpu::add_reduce(table);
   cpu::add_regroup(table);
   cpu::add_resample(table);
+  cpu::add_rounding(table);
   cpu::add_softmax(table);
   cpu::add_step(table);
   return table;

@@ -23,6 +23,7 @@ void register_patches(KernelTable& table);
 void register_reduce(KernelTable& table);
 void register_regroup(KernelTable& table);
 void register_resample(KernelTable& table);
+void register_rounding(KernelTable& table);
 void register_sigmoid_cross_entropy(KernelTable& table);
 void register_softmax(KernelTable& table);
 void register_step(KernelTable& table);

@@ -23,6 +23,7 @@ KernelTable make_cuda_table() {
   cuda::register_reduce(table);
   cuda::register_regroup(table);
   cuda::register_resample(table);
+  cuda::register_rounding(table);
   cuda::register_sigmoid_cross_entropy(table);
   cuda::register_softmax(table);
   cuda::register_step(table);

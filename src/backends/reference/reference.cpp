@@ -27,6 +27,7 @@ KernelTable make_reference_table() {
   reference::register_reduce(table);
   reference::register_regroup(table);
   reference::register_resample(table);
+  reference::register_rounding(table);
   reference::register_softmax(table);
   reference::register_step(table);
   return table;

@@ -65,10 +65,11 @@ TEST(RunConfig, ThePublishedStages) {
   EXPECT_EQ(one.data.eval.at(0).path, "/sets/brain_mri");
   EXPECT_TRUE(one.data.root.empty());
   EXPECT_EQ(one.text.prefix, "This MRI study shows: ");
-  const auto adamw = optimizer_config(one.optim);
+  const auto adamw = optimizer_config(one.optim, one.seed);
   EXPECT_EQ(adamw.beta1, 0.9);
   EXPECT_EQ(adamw.beta2, 0.95);
   EXPECT_EQ(adamw.eps, 1e-6);
+  EXPECT_EQ(adamw.rounding, optim::Rounding::nearest);
   EXPECT_EQ(one.optim.weight_decay, 0.2);
 
   const optim::Schedule first(schedule_config(one.optim, total_steps(one.train, 460'000)));
@@ -84,6 +85,10 @@ TEST(RunConfig, ThePublishedStages) {
   EXPECT_EQ(two.optim.beta2, 0.95);
   EXPECT_EQ(two.start_from, "runs/hlip_brain_mri_head_ct_2025");
   EXPECT_EQ(two.train.batch, 768);
+
+  const RunConfig rounded = read_run("hlip_brain_mri_head_ct_2025", {"optim.rounding=stochastic", "seed=7"}).run;
+  EXPECT_EQ(optimizer_config(rounded.optim, rounded.seed).rounding, optim::Rounding::stochastic);
+  EXPECT_EQ(optimizer_config(rounded.optim, rounded.seed).seed, 7u);
 
   const RunConfig chest = read_run("hlip_chest_ct", {}).run;
   EXPECT_EQ(chest.train.batch, 64);

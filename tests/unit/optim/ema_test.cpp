@@ -81,6 +81,18 @@ TEST_F(EmaTest, AveragesMastersAndWritesTheComputeCopyWhenSwapped) {
   EXPECT_EQ(static_cast<float>(ctx_.to_host<BFloat16>(parameter->value())[2]), 4);
 }
 
+TEST_F(EmaTest, ASwapBackKeepsTheCopyHoweverItWasRounded) {
+  const auto parameter = std::make_shared<nn::Parameter>("half", ctx_.zeros(DType::bf16, {1}),
+                                                         std::vector<LogicalAxis>{{"axis", 1}}, nn::Init{});
+  parameter->set_master(ctx_.tensor(std::vector<float>{1 + 0x1p-10f}, {1}));
+  parameter->set_value(ctx_.tensor(std::vector<BFloat16>{BFloat16(1 + 0x1p-7f)}, {1}));  // up, where 1 is nearer
+  Ema ema(ctx_, {parameter});
+  ema.swap(ctx_);
+  EXPECT_EQ(static_cast<float>(ctx_.to_host<BFloat16>(parameter->value())[0]), 1);
+  ema.swap(ctx_);
+  EXPECT_EQ(static_cast<float>(ctx_.to_host<BFloat16>(parameter->value())[0]), 1 + 0x1p-7f);
+}
+
 TEST_F(EmaTest, RefusesADecayOutsideOfZeroToOne) {
   Ema ema(ctx_, parameters_);
   expect_error([&] { ema.update(ctx_, 1.5); }, ErrorKind::usage,
