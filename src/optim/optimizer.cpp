@@ -190,7 +190,7 @@ void Optimizer::create_state(Context& ctx, std::size_t share, DType type) {
 
 void Optimizer::create_state(Context& ctx) {
   created_ = true;
-  for (const auto i : active()) create_state(ctx, i, shares_[i].parameter->master().dtype());
+  for (const auto i : active()) create_state(ctx, i, shares_[i].parameter->master_type());
 }
 
 std::vector<OptimizerState> Optimizer::state() const {

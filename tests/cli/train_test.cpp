@@ -165,6 +165,22 @@ TEST_F(Train, KilledAndResumedItGivesTheSameBits) {
   for (const auto& [step, loss] : whole) EXPECT_EQ(loss, cut.at(step)) << "step " << step;
 }
 
+// Neither a resume nor an evaluation of averages changes what stands in the compute copies.
+TEST_F(Train, StochasticallyRoundedItResumesAndEvaluatesWithTheSameBits) {
+  const std::string half = "dtype=bf16 optim.schedule=constant optim.rounding=stochastic ";
+  for (const char* run : {"name=nearest train.steps=20 optim.rounding=nearest", "name=whole train.steps=20",
+                          "name=often train.steps=20 train.eval_every=3", "name=cut train.steps=9",
+                          "name=cut train.steps=20 --resume auto"}) {
+    const Outcome outcome = strata(command(half + run));
+    ASSERT_EQ(outcome.code, 0) << run << outcome.err;
+  }
+  const auto whole = losses("whole");
+  ASSERT_EQ(whole.size(), 20U);
+  EXPECT_NE(losses("nearest"), whole);
+  EXPECT_EQ(losses("often"), whole);
+  EXPECT_EQ(losses("cut"), whole);
+}
+
 // Micro-batches are the same on any number of ranks; only the order of sums differs.
 TEST_F(Train, ResumedOnOtherNumbersOfRanksItGoesOnAsOne) {
   if (std::system("mpirun --version >/dev/null 2>&1") != 0) GTEST_SKIP() << "there is no mpirun";
