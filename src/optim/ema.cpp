@@ -28,7 +28,10 @@ Ema::Ema(Context& ctx, const std::vector<nn::ParameterPtr>& parameters) : update
   for (const auto& parameter : parameters) {
     if (parameter->role() != nn::Role::parameter) continue;
     parameters_.push_back(parameter);
-    averages_.push_back(ops::run1(lasting, ops::Cast{parameter->master_type()}, {parameter->master()}));
+    const Tensor& weights = parameter->master();
+    const DType type = parameter->master_type();
+    averages_.push_back(weights.dtype() == type ? ops::run1(lasting, ops::Copy{}, {weights})
+                                                : ops::run1(lasting, ops::Cast{type}, {weights}));
   }
 }
 
