@@ -42,9 +42,11 @@ TEST(Launch, TilesHoldWhatTheirThreadsLoadAtOnce) {
 template <class N>
 void expect_quotients(std::int64_t most) {
   std::vector<std::int64_t> edges;
-  for (std::int64_t power = 1; power > 0 && power <= most; power *= 2)
+  for (std::int64_t power = 1;; power *= 2) {
     for (const std::int64_t beside : {power - 1, power, power + 1, power + power / 2, most / power, most - power})
       if (beside > 0 && beside <= most) edges.push_back(beside);
+    if (power > most / 2) break;
+  }
   for (const std::int64_t by : edges) {
     const Divisor<N> divisor(by);
     const auto expect = [&](std::int64_t n) {
