@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What losses of rows of logits share: which threads take a row, and the check of its target.
+// What losses of rows of logits share: which threads take a row.
 #pragma once
 
 #include <algorithm>
-#include <string>
-#include <string_view>
 
 #include "backends/cuda/launch.cuh"
 #include "backends/cuda/types.cuh"
-#include "strata/base/error.hpp"
 
 namespace strata::cuda {
 
